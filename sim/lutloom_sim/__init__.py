@@ -1,0 +1,1 @@
+"""Simulation of Lutloom: stream drivers, golden models, cocotb benches and runners."""

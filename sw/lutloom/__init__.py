@@ -1,0 +1,1 @@
+"""Train look-up-table networks without derivatives and run them on small FPGAs."""
