@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,6 +42,7 @@ CHECKPOINT_NAME = "checkpoint.safetensors"
 """What the checkpoint is called in its folder."""
 _LEAST_ACTIVE = 16
 _SAMPLE_BATCHES = 10
+_SAMPLE_IMAGES = 128
 _SHARE_SAMPLE = 20_000
 
 
@@ -157,7 +159,8 @@ class Trainer:
                 bits, drive, votes = heard
                 usefulness += (drive * votes).sum(dim=2)
                 if rewired and index >= n_batches - _SAMPLE_BATCHES:
-                    sample.append((bits, error))
+                    some = np.s_[..., :_SAMPLE_IMAGES]  # the strongest errors come first
+                    sample.append((bits[some], error[some]))
             if progress is not None:
                 progress(epoch + (index + 1) / n_batches, section.epochs, self._note())
         if rewired and sample:
