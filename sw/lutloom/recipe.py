@@ -94,6 +94,7 @@ class TrainingSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     final_learning_rate_share : what is left of both at the end; they fall evenly
     temperature : votes that change the odds by a factor of e; 0 takes 0.75 sqrt(votes of a class)
     error_floor : errors below this move nothing
+    active_share : at most this share of a batch's images, the strongest errors, move an output
     counter_bits : 0 keeps counters as floats, 2..8 as saturating integers
     rewire_share : share of layer 1 that is rewired after the first epoch; falls evenly to zero
     rewire_until : share of training after which the wiring stays
@@ -110,6 +111,7 @@ class TrainingSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     final_learning_rate_share: Share = 0.1
     temperature: Annotated[float, Meta(ge=0.0, le=1000.0)] = 0.0
     error_floor: Share = 0.05
+    active_share: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.25
     counter_bits: Literal[0, 2, 3, 4, 5, 6, 7, 8] = 0
     rewire_share: Share = 0.5
     rewire_until: Share = 0.7

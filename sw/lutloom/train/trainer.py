@@ -179,7 +179,8 @@ class Trainer:
         error = output_error(scores, labels, self.model.n_votes, self.temperature)
         size = error.abs()
         active = int((size > self.recipe.training.error_floor).sum(dim=1).max())
-        n_kept = min(max(active, _LEAST_ACTIVE), labels.numel())
+        most = max(_LEAST_ACTIVE, int(self.recipe.training.active_share * labels.numel()))
+        n_kept = min(max(active, _LEAST_ACTIVE), most, labels.numel())
         images = size.topk(n_kept, dim=1).indices
         return error.gather(1, images), images
 
