@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lutloom.models import ActivationFirstLayer, TableLayer
 from lutloom.rules import gather_drive, move_counters, move_weights, output_error, read_addresses
+from lutloom.rules.updates import WEIGHT_FLOOR
 
 
 def all_inputs(k: int) -> torch.Tensor:
@@ -116,6 +117,8 @@ def test_update_lowers_its_own_error(kind):
         if kind == "activation_first":
             layer.polarity.fill_(1.0)
             layer.polarity_source.fill_(1.0)
+            layer.threshold.copy_(0.5 * layer.weight.sum(-1))
+            layer.refresh()
         before = layer.tables().clone()
         for _ in range(200):
             layer.learn(layer.drive(bits, torch.full((2, 8), direction)), 0.01)
@@ -130,11 +133,11 @@ def test_polarity_turns_the_update_and_never_the_sign():
     drive = torch.tensor([[[0.0, 1.0, 0.0, 0.0]] * 2])  # only input 0 was active
     source = torch.tensor([[[1.0, 1.0], [-1.0, 1.0]]])
     move_weights(weight, threshold, drive, 0.1, 1.0, source, torch.tensor([[1.0, -1.0]]))
-    np.testing.assert_allclose(weight[0], [[0.6, 0.5], [0.4, 0.5]])
-    np.testing.assert_allclose(threshold[0], [-0.1, 0.1], atol=1e-7)
+    np.testing.assert_allclose(weight[0], [[0.55, 0.5], [0.45, 0.5]])
+    np.testing.assert_allclose(threshold[0], [0.13125, 0.05], atol=1e-6)  # the first at its bound
     for _ in range(50):
         move_weights(weight, threshold, -drive, 1.0, 1.0, source, torch.ones(1, 2))
-    assert weight.min() == 0.0
+    assert weight.min() == WEIGHT_FLOOR
     assert weight.max() == 1.0
 
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
+WEIGHT_FLOOR = 1 / 16
+"""Least magnitude of a weight, as a share of the greatest; a weight of zero could not come back."""
+THRESHOLD_MARGIN = 1 / 8
+"""Least distance of a threshold from the extreme sums, as a share of their distance."""
+
 
 def move_counters(
     counter: Tensor,
@@ -54,10 +59,13 @@ def move_weights(
     Parameters
     ----------
     weight : float32[..., n_neurons, k]
-        Magnitudes, 0 to ``limit``.
+        Magnitudes; they stay within ``WEIGHT_FLOOR * limit`` to ``limit``.
     threshold : float32[..., n_neurons]
+        Stays inside the sums the weights can reach, so that no neuron becomes a constant.
     drive : float32[..., n_neurons, 2**k]
     learning_rate, limit : float
+        A weight is moved by half of all addresses, a counter by one: the step is scaled so that
+        a learning rate means the same to both.
     polarity_source : float32[..., n_neurons, k]
         +1 or -1 of the neuron or input copy a weight comes from.
     polarity : float32[..., n_neurons]
@@ -67,6 +75,10 @@ def move_weights(
     entries = torch.arange(1 << k, device=weight.device)
     input_bits = ((entries[:, None] >> torch.arange(k, device=weight.device)) & 1).to(drive.dtype)
     active = drive @ input_bits
-    weight.add_(active * polarity_source, alpha=learning_rate).clamp_(0.0, limit)
-    total = drive.sum(dim=-1)
-    threshold.sub_(total * polarity, alpha=learning_rate).clamp_(-limit * k, limit * k)
+    rate = learning_rate * 2 / (1 << k)
+    weight.add_(active * polarity_source, alpha=rate).clamp_(limit * WEIGHT_FLOOR, limit)
+    threshold.sub_(drive.sum(dim=-1) * polarity, alpha=rate)
+    signed = weight * polarity_source * polarity[..., None]
+    low, high = signed.clamp(max=0.0).sum(dim=-1), signed.clamp(min=0.0).sum(dim=-1)
+    margin = (high - low) * THRESHOLD_MARGIN
+    torch.clamp(threshold, low + margin, high - margin, out=threshold)

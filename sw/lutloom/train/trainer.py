@@ -42,7 +42,7 @@ CHECKPOINT_NAME = "checkpoint.safetensors"
 """What the checkpoint is called in its folder."""
 _LEAST_ACTIVE = 16
 _SAMPLE_BATCHES = 10
-_SAMPLE_IMAGES = 128
+_SAMPLE_IMAGES = 64
 _SHARE_SAMPLE = 20_000
 
 

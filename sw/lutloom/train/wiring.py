@@ -14,6 +14,8 @@ from lutloom.errors import InvalidRecipeError
 from lutloom.ir import ThermometerEncoder
 from lutloom.models import Layer
 
+_DRIVEN_AT_ONCE = 256
+"""Candidates of each group that are driven together; keeps the work in the cache."""
 _ATTEMPTS = 64
 """Draws for one input before the window is given up for any useful bit."""
 
@@ -188,7 +190,9 @@ def rewire(
     for_each = n_rewired * n_candidates
     drawn = windows.draw(layer.n_groups * for_each, layer.k)
     fan_in = drawn.view(layer.n_groups, for_each, layer.k).to(device)
-    drive = layer.drive(bits, error, fan_in)
+    starts = range(0, for_each, _DRIVEN_AT_ONCE)
+    parts = [layer.drive(bits, error, fan_in[:, at : at + _DRIVEN_AT_ONCE]) for at in starts]
+    drive = torch.cat(parts, dim=1)
     worth = drive.abs().sum(dim=2).view(layer.n_groups, n_rewired, n_candidates)
     best = worth.argmax(dim=2) + torch.arange(n_rewired, device=device) * n_candidates
     groups = torch.arange(layer.n_groups, device=device)[:, None]
