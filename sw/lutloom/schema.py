@@ -184,7 +184,7 @@ def _describe(kind: inspect.Type) -> str:
         case inspect.Metadata():
             return _describe(kind.type)
         case inspect.IntType():
-            return f"an integer{_range(kind)}"
+            return f"an integer{_range(kind)}{_multiple(kind)}"
         case inspect.FloatType():
             return f"a number{_range(kind)}"
         case inspect.StrType(pattern=str() as pattern):
@@ -220,6 +220,10 @@ def _range(kind: inspect.IntType | inspect.FloatType) -> str:
     if high is not None:
         bounds.append(f"{'at most' if kind.le is not None else 'below'} {_number(high)}")
     return f" {' and '.join(bounds)}" if bounds else ""
+
+
+def _multiple(kind: inspect.IntType) -> str:
+    return f", a multiple of {kind.multiple_of}" if kind.multiple_of else ""
 
 
 def _number(value: int | float | None) -> str:

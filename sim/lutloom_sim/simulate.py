@@ -1,0 +1,226 @@
+"""Run a network as hardware, in simulation, and compare every answer with the network's.
+
+Example
+-------
+>>> result = simulate(network, images, labels=labels)               # doctest: +SKIP
+>>> result.mismatches, result.accuracy                              # doctest: +SKIP
+(0, 0.976)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from lutloom import ir
+from lutloom.emit import TopName, emit_verilog
+from lutloom.errors import InvalidFileError, InvalidRecipeError, ToolError
+from lutloom_hw.options import PipelineOptions
+from numpy.typing import NDArray
+
+from lutloom_sim.amaranth_simulation import simulate_amaranth
+from lutloom_sim.beats import (
+    StreamRun,
+    image_beats,
+    pixel_beats,
+    require_images,
+    require_stall_probability,
+)
+from lutloom_sim.bench_job import JOB_VARIABLE, BenchJob, read_outcome, write_job
+from lutloom_sim.build_cache import with_log
+from lutloom_sim.bulk import BulkSimulator
+from lutloom_sim.result import SimulationResult, compare_answers
+from lutloom_sim.runner import BENCH_LOG_NAME, BenchResults, run_bench
+from lutloom_sim.verilated import Built, Optimise, build_cocotb
+
+__all__ = ["Engine", "SimulationResult", "simulate", "simulate_amaranth"]
+
+Engine = Literal["cocotb", "bulk"]
+
+_BENCH = "lutloom_sim.bench_pipeline"
+_WHOLE_SET_TEST = "every_answer_is_the_networks"
+_QUICK_BEATS_MAX = 150_000
+"""Beats up to which the shorter build wins over the faster simulation, whatever the network."""
+
+
+def simulate(
+    network: ir.Network,
+    images: NDArray[np.uint8],
+    expected: NDArray[np.int64] | None = None,
+    *,
+    labels: NDArray[np.integer] | None = None,
+    engine: Engine = "cocotb",
+    top: TopName = "pipeline",
+    options: PipelineOptions | None = None,
+    sources: Sequence[str] | None = None,
+    optimise: Optimise | None = None,
+    stall_probability: float = 0.0,
+    seed: int = 0,
+    waves: Path | None = None,
+) -> SimulationResult:
+    """Simulate a network's Verilog in Verilator, one image or beat of pixels a clock.
+
+    Parameters
+    ----------
+    network : ir.Network
+    images : uint8[n, height, width]
+        At least one.
+    expected : int64[n], optional
+        The network's answers; computed by the interpreter when not given.
+    labels : integers[n], optional
+        True classes, for the accuracy.
+    engine : {"cocotb", "bulk"}
+        A bench in cocotb, with further tests of stalls and reset; or a library in this process.
+    top : {"pipeline", "top"}
+        Encoded images in, or pixels in.
+    options : PipelineOptions, optional
+        How the network becomes hardware.
+    sources : sequence of str, optional
+        Verilog in place of what :func:`~lutloom.emit.emit_verilog` gives: a netlist with the same
+        top module and ports, and the models of its cells.
+    optimise : {"quick", "fast"}, optional
+        How the library is compiled; by default what takes least time for this many beats of
+        emitted Verilog.  Netlists gain little from ``fast``.
+    stall_probability : float
+        Chance of a stall in any one clock on either side, 0 to below 1.
+    seed : int
+        Of the stalls.
+    waves : Path, optional
+        VCD file to write; cocotb only.
+
+    Returns
+    -------
+    SimulationResult
+        Wrong answers are counted, not raised.
+
+    Raises
+    ------
+    InvalidDataError
+        If images, labels or expected answers do not fit the network or each other.
+    InvalidRecipeError
+        If an argument is out of range.
+    InvalidFileError
+        If the waveforms cannot be written.
+    MissingExtraError, ToolError
+        If a tool is missing or fails, or the design hangs.
+    MismatchError
+        If the design breaks the stream protocol.
+    """
+    options = PipelineOptions() if options is None else options
+    _require_arguments(engine, top, waves, stall_probability)
+    expected = require_images(network, images, expected, labels)
+    if sources is None:
+        sources = (emit_verilog(network, options, top),)
+    if top == "pipeline":
+        beats = image_beats(network.encoder, images)
+    else:
+        beats = pixel_beats(network.encoder, images, options.pixels_per_beat)
+    module = f"lutloom_{top}"
+    if engine == "bulk":
+        optimise = optimise or ("quick" if len(beats) <= _QUICK_BEATS_MAX else "fast")
+        simulator = BulkSimulator(sources, module, optimise=optimise)
+        run = simulator.run(
+            beats, n_answers=len(images), stall_probability=stall_probability, seed=seed
+        )
+        simulator.close()
+        tests: tuple[str, ...] = ()
+        built = simulator.built
+    else:
+        built = build_cocotb(sources, module, waves=waves is not None)
+        run, tests = _run_cocotb(
+            built, module, beats, expected, stall_probability=stall_probability, seed=seed,
+            waves=waves,
+        )  # fmt: skip
+    return compare_answers(
+        run,
+        expected,
+        labels,
+        engine=engine,
+        top=top,
+        beats_per_image=len(beats) // len(images),
+        stall_probability=stall_probability,
+        seed=seed,
+        build_seconds=built.seconds,
+        build_cached=built.cached,
+        tests=tests,
+    )
+
+
+def _require_arguments(engine: str, top: str, waves: Path | None, stall_probability: float) -> None:
+    for name, value, allowed in (
+        ("engine", engine, get_args(Engine)),
+        ("top", top, get_args(TopName)),
+    ):
+        if value not in allowed:
+            raise InvalidRecipeError(
+                f"simulation, {name}: must be one of {', '.join(allowed)}, not {value!r}; "
+                f"correct '{name}'"
+            )
+    if waves is not None and engine != "cocotb":
+        raise InvalidRecipeError(
+            f"simulation, waves: must go with the engine 'cocotb', not {engine!r}; change either"
+        )
+    require_stall_probability(stall_probability)
+
+
+def _run_cocotb(
+    built: Built,
+    module: str,
+    beats: NDArray[np.uint8],
+    expected: NDArray[np.int64],
+    *,
+    stall_probability: float,
+    seed: int,
+    waves: Path | None,
+) -> tuple[StreamRun, tuple[str, ...]]:
+    with tempfile.TemporaryDirectory(prefix="lutloom-") as made:
+        folder = Path(made)
+        job = BenchJob(beats, expected, stall_probability, seed, folder)
+        traced = folder / "waves.vcd" if waves else None
+        try:
+            results = run_bench(
+                built.path, _BENCH, module, folder,
+                variables={JOB_VARIABLE: str(write_job(job))}, seed=seed, waves=traced,
+            )  # fmt: skip
+            run = read_outcome(folder)
+            _require_agreement(results, run, expected)
+        except ToolError as error:
+            raise with_log(error, folder / BENCH_LOG_NAME, f"bench-{module}") from None
+        if traced and waves:
+            _keep(traced, waves)
+    return run, results.passed
+
+
+def _require_agreement(results: BenchResults, run: StreamRun, expected: NDArray[np.int64]) -> None:
+    """Refuse a bench that failed for another reason than wrong answers, or passed with some."""
+    wrong = not np.array_equal(run.answers, expected)
+    failed = dict(results.failed)
+    if wrong and _WHOLE_SET_TEST not in failed:
+        raise ToolError(
+            f"cocotb: {_WHOLE_SET_TEST} must fail where answers are wrong, but passed; "
+            "report this as a bug of the bench"
+        )
+    if failed and not wrong:
+        name, message = next(iter(failed.items()))
+        raise ToolError(f"cocotb: {name} must pass, but failed: {message}")
+
+
+def _keep(made: Path, waves: Path) -> None:
+    """Move waveforms to where they were asked for, whole or not at all."""
+    beside = waves.with_name(f".{waves.name}.part")
+    try:
+        waves.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(made, beside)
+        beside.replace(waves)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise InvalidFileError(
+            f"{waves}: must be a file that can be written, not refused ({error.strerror}); free "
+            "space there or choose another place"
+        ) from None

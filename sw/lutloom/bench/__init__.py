@@ -1,0 +1,1 @@
+"""Benchmarks: figures that are measured, never tested.  Each leaves a JSON file."""

@@ -1,0 +1,86 @@
+"""What ``lutloom compare`` does, apart from printing."""
+
+from __future__ import annotations
+
+from lutloom import ir
+from lutloom.cli.console import Advance
+from lutloom.cli.workspace import Workspace
+from lutloom.compare import Comparison, ExecutorResult, compare
+from lutloom.errors import InvalidFileError, MismatchError
+from lutloom.files.atomic import write_json
+from lutloom.files.model_state import read_model
+from lutloom.report.records import SimulationRecord, SynthesisRecord
+from lutloom.schema import read_json
+
+
+def compare_model(space: Workspace, *, watch: Advance) -> Comparison:
+    """Compare every executor of a folder's network.
+
+    Simulations are not run again: what ``simulate`` and ``synth`` recorded counts, if it was of
+    this very network.
+
+    Parameters
+    ----------
+    space : Workspace
+    watch : callable
+
+    Returns
+    -------
+    Comparison
+        Also written to ``compare.json``.
+    """
+    network = space.read_network()
+    data = space.load_data()
+    state = read_model(space.state) if space.state.exists() else None
+    found = compare(
+        network,
+        data.test_images,
+        data.test_labels,
+        network_path=space.network,
+        dataset=space.data,
+        state=state,
+        recorded=_recorded(space, ir.network_digest(network)),
+        watch=watch,
+    )
+    write_json(space.record("compare"), found)
+    return found
+
+
+def require_agreement(found: Comparison) -> None:
+    """Raise if any executor answered otherwise than the interpreter.
+
+    Raises
+    ------
+    MismatchError
+        Naming every executor that differs.
+    """
+    differing = [e for e in found.executors if e.mismatches]
+    if differing:
+        listed = ", ".join(f"{e.title}: {e.mismatches} of {e.images}" for e in differing)
+        raise MismatchError(
+            f"compare: every executor must answer as the integer interpreter, not otherwise for"
+            f" {listed}; lower and simulate again, and report it if it stays"
+        )
+
+
+def _recorded(space: Workspace, network_digest: str) -> list[ExecutorResult]:
+    results: list[ExecutorResult] = []
+    simulation = space.record("simulate")
+    if simulation.exists():
+        simulated = read_json(simulation, SimulationRecord)
+        _same_network(space, "simulate", simulated.network_digest, network_digest)
+        results.extend(simulated.executors)
+    step = f"synth-{space.recipe.hardware.device}"
+    if space.record(step).exists():
+        synthesised = read_json(space.record(step), SynthesisRecord)
+        _same_network(space, step, synthesised.network_digest, network_digest)
+        results.append(synthesised.netlist)
+    return results
+
+
+def _same_network(space: Workspace, step: str, recorded: str, current: str) -> None:
+    if recorded != current:
+        raise InvalidFileError(
+            f"{space.record(step)}: must be of network {current[:12]}, not {recorded[:12]};"
+            f" run again: lutloom {step.partition('-')[0]} --work {space.folder}"
+        )

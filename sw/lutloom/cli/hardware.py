@@ -1,0 +1,28 @@
+"""From a recipe's ``[hardware]`` to the options of a pipeline."""
+
+from __future__ import annotations
+
+from lutloom_hw.options import PipelineOptions
+
+from lutloom.flow.devices import find_device
+from lutloom.recipe import HardwareSection
+
+
+def pipeline_options(hardware: HardwareSection) -> PipelineOptions:
+    """Choose a pipeline's options.
+
+    Parameters
+    ----------
+    hardware : HardwareSection
+
+    Returns
+    -------
+    PipelineOptions
+    """
+    return PipelineOptions(
+        family=find_device(hardware.device).family,
+        input_copies=hardware.input_copies,
+        vote_form=None if hardware.vote_form == "auto" else hardware.vote_form,
+        vote_register_every=hardware.vote_register_every or None,
+        pixels_per_beat=hardware.pixels_per_beat,
+    )

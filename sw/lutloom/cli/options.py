@@ -1,0 +1,52 @@
+"""Options that commands share, and the words of their help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Work = Annotated[
+    Path | None,
+    typer.Option(
+        "--work",
+        metavar="DIR",
+        help="Folder of the model's files; default: build/RECIPE.",
+        show_default=False,
+    ),
+]
+RecipeName = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        metavar="NAME|FILE",
+        help="A shipped recipe or a TOML file; default: what DIR was trained with.",
+        show_default=False,
+    ),
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="DIR|FILE.npz",
+        help="Four IDX files, or images and labels; default: the recipe's.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+
+
+def examples(*lines: str) -> str:
+    """Lay example command lines out under a command's help.
+
+    Parameters
+    ----------
+    lines : str
+
+    Returns
+    -------
+    str
+        An epilog; each line keeps to its own.
+    """
+    return "\n".join(["[bold]Examples[/bold]", *(f"  {line}" for line in lines)])

@@ -1,0 +1,118 @@
+"""The chips: what they hold and how nextpnr is told about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lutloom.errors import InvalidRecipeError
+from lutloom.flow.toolchain import ToolName
+
+FpgaFamily = Literal["ice40", "ecp5"]
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Describe one chip in one package.
+
+    Parameters
+    ----------
+    name : str
+        What the command line calls it.
+    title : str
+        What the data sheet calls it.
+    family : {"ice40", "ecp5"}
+    lut4, ff, bram, pins : int
+        What it holds.  A logic cell of iCE40 is a LUT4 with a carry and a flip-flop; ECP5 has one
+        LUT4 and one flip-flop to each place.
+    arguments : tuple of str
+        Device, package and speed as nextpnr is told.
+    clock_target_hz : int
+        What the placer aims at; a miss is no failure.
+    """
+
+    name: str
+    title: str
+    family: FpgaFamily
+    lut4: int
+    ff: int
+    bram: int
+    pins: int
+    arguments: tuple[str, ...]
+    clock_target_hz: int
+
+    @property
+    def place_and_route(self) -> ToolName:
+        """The tool that places and routes it."""
+        return "nextpnr-ice40" if self.family == "ice40" else "nextpnr-ecp5"
+
+
+def _ice40(
+    name: str, title: str, lut4: int, bram: int, pins: int, package: str, mhz: int
+) -> Device:
+    return Device(
+        name, title, "ice40", lut4, lut4, bram, pins,
+        (f"--{name}", "--package", package), mhz * 1_000_000,
+    )  # fmt: skip
+
+
+def _ecp5(name: str, lut4: int, bram: int, pins: int, package: str) -> Device:
+    return Device(
+        name, f"LFE5U-{name[:2]}F-6{package}", "ecp5", lut4, lut4, bram, pins,
+        (f"--{name}", "--package", package, "--speed", "6"), 200_000_000,
+    )  # fmt: skip
+
+
+DEVICES: dict[str, Device] = {
+    device.name: device
+    for device in (
+        _ice40("hx8k", "iCE40HX8K-CT256", 7680, 32, 206, "ct256", 150),
+        _ice40("up5k", "iCE40UP5K-SG48", 5280, 30, 39, "sg48", 40),
+        _ecp5("25k", 24288, 56, 197, "CABGA256"),
+        _ecp5("45k", 43848, 108, 203, "CABGA381"),
+        _ecp5("85k", 83640, 208, 205, "CABGA381"),
+    )
+}
+
+
+def find_device(name: str) -> Device:
+    """Find a chip by the name the command line uses.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    Device
+
+    Raises
+    ------
+    InvalidRecipeError
+        If there is none of that name.
+    """
+    if name not in DEVICES:
+        raise InvalidRecipeError(
+            f"device: must be one of {', '.join(DEVICES)}, not {name!r}; correct 'device'"
+        )
+    return DEVICES[name]
+
+
+def larger_devices(device: Device, lut4: int, ff: int) -> list[str]:
+    """Name the chips that have room for what does not fit one, smallest first.
+
+    Parameters
+    ----------
+    device : Device
+    lut4, ff : int
+        What is needed.
+
+    Returns
+    -------
+    list of str
+    """
+    return [
+        other.name
+        for other in sorted(DEVICES.values(), key=lambda other: other.lut4)
+        if other.lut4 >= lut4 and other.ff >= ff and other.lut4 > device.lut4
+    ]

@@ -1,0 +1,82 @@
+"""What went in, what came out, and which tools made it: enough to make it again.
+
+A manifest holds hashes, tool identities, flags and seeds; no paths, names or times of a host.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from lutloom import ir
+from lutloom.files.atomic import write_json
+from lutloom.flow.devices import Device
+from lutloom.flow.place_route import Placement, place_arguments, sha256_of
+from lutloom.flow.synth import FLAT_JSON, NETLIST_JSON, NETLIST_VERILOG, RTL, Synthesis
+from lutloom.flow.toolchain import ToolIdentity
+
+MANIFEST = "manifest.json"
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold everything that decides a bitstream, and what came of it.
+
+    Members
+    -------
+    network : SHA-256 of the network's integers
+    inputs, products : SHA-256 by file name
+    script : what Yosys was told
+    arguments : what nextpnr was told
+    """
+
+    format: int = 1
+    device: str
+    network: str
+    seed: int | None
+    inputs: dict[str, str]
+    products: dict[str, str]
+    script: str
+    arguments: tuple[str, ...]
+    tools: tuple[ToolIdentity, ...]
+
+
+def write_manifest(
+    network: ir.Network,
+    synthesis: Synthesis,
+    device: Device,
+    placement: Placement,
+    tools: tuple[ToolIdentity, ...],
+) -> Path:
+    """Write ``manifest.json`` beside the netlist.
+
+    Parameters
+    ----------
+    network : ir.Network
+    synthesis : Synthesis
+    device : Device
+    placement : Placement
+    tools : tuple of ToolIdentity
+
+    Returns
+    -------
+    Path
+    """
+    folder = synthesis.folder
+    products = [NETLIST_JSON, NETLIST_VERILOG, FLAT_JSON]
+    arguments: tuple[str, ...] = ()
+    if placement.bitstream is not None and placement.best_seed is not None:
+        arguments = place_arguments(device, placement.best_seed)
+        products.append(placement.bitstream.name)
+    manifest = Manifest(
+        device=device.name,
+        network=ir.network_digest(network),
+        seed=placement.best_seed,
+        inputs={RTL: sha256_of(folder / RTL)},
+        products={name: sha256_of(folder / name) for name in products},
+        script=synthesis.script,
+        arguments=arguments,
+        tools=tools,
+    )
+    write_json(folder / MANIFEST, manifest)
+    return folder / MANIFEST

@@ -1,0 +1,340 @@
+"""Place and route with nextpnr from several seeds, pack the best, and judge by its reports.
+
+A seed that does not route in time is recorded as such and the others count.  nextpnr's exit status
+says only whether the clock target was met, so the verdict comes from what it made: the routed text
+and the report of this very run.
+
+Example
+-------
+>>> placement = place_and_route(synthesis, find_device("hx8k"), seeds=(1, 2, 3))
+>>> placement.fmax.median if placement.fmax else "not routed"
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lutloom.errors import InvalidRecipeError, ToolError
+from lutloom.flow.devices import Device, larger_devices
+from lutloom.flow.results import Fmax, SeedResult
+from lutloom.flow.synth import FLAT_JSON, Synthesis
+from lutloom.flow.toolchain import Command, Outcome, log_lines, run, run_each
+
+SEED_TIME_LIMIT_S = 600.0
+"""Wall time a seed may take before it counts as not routed."""
+
+UNPACKED = "unpacked.txt"
+"""The bitstream as text again."""
+
+_UTILISATION = re.compile(r"Info:\s+(\S+):\s+(\d+)/\s*(\d+)\s+\d+%")
+_LOGIC = ("ICESTORM_LC", "TRELLIS_COMB", "TRELLIS_FF")
+
+
+class _Clock(msgspec.Struct, frozen=True):
+    achieved: float
+    constraint: float
+
+
+class _Use(msgspec.Struct, frozen=True):
+    used: int
+    available: int
+
+
+class _Report(msgspec.Struct, frozen=True):
+    """Hold what we read of nextpnr's ``--report``."""
+
+    fmax: dict[str, _Clock]
+    utilization: dict[str, _Use]
+    critical_paths: list[dict[str, Any]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Hold the runs of all seeds and the bitstream that was kept.
+
+    Parameters
+    ----------
+    seeds : tuple of SeedResult
+    best_seed : int or None
+        The fastest's, the lowest among equals; None if none routed.
+    bitstream : Path or None
+        The best seed's.
+    bitstream_unpacked : bool or None
+        Whether unpacking it gives the text nextpnr wrote.
+    cpu_s : float
+    """
+
+    seeds: tuple[SeedResult, ...]
+    best_seed: int | None
+    bitstream: Path | None
+    bitstream_unpacked: bool | None
+    cpu_s: float
+
+    @property
+    def fmax(self) -> Fmax | None:
+        """The clock over the seeds that routed."""
+        routed = {s.seed: s.fmax_mhz for s in self.seeds if s.fmax_mhz is not None}
+        if not routed:
+            return None
+        return Fmax(
+            min=min(routed.values()), median=statistics.median(routed.values()), seeds=routed
+        )
+
+
+def sha256_of(path: Path) -> str:
+    """Digest a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def check_fit(synthesis: Synthesis, device: Device) -> None:
+    """Refuse a netlist that cannot fit, before any time is spent on placing it.
+
+    Parameters
+    ----------
+    synthesis : Synthesis
+    device : Device
+
+    Raises
+    ------
+    InvalidRecipeError
+        Naming what is needed, what there is, and what to do.
+    """
+    if synthesis.family != device.family:
+        raise InvalidRecipeError(
+            f"device {device.name}: the netlist must be for {device.family}, "
+            f"not {synthesis.family}; synthesise for this device"
+        )
+    need = synthesis.resources
+    for what, needed, there in (
+        ("LUT4s", need.lut4, device.lut4),
+        ("flip-flops", need.ff, device.ff),
+    ):
+        if needed > there:
+            raise _too_large(device, what, needed, there, need.lut4, need.ff)
+    if synthesis.pins > device.pins:
+        raise InvalidRecipeError(
+            f"device {device.name}: the design must have at most {device.pins} pins, "
+            f"not {synthesis.pins}; lower 'pixels_per_beat'"
+        )
+
+
+def _too_large(
+    device: Device, what: str, needed: int, there: int, lut4: int, ff: int
+) -> InvalidRecipeError:
+    others = larger_devices(device, max(lut4, needed), max(ff, needed))
+    remedy = f" or choose {others[0]}" if others else ""
+    return InvalidRecipeError(
+        f"device {device.name}: the design needs {needed:,} {what}, {device.name} has {there:,}; "
+        f"lower 'widths'{remedy}"
+    )
+
+
+def place_arguments(device: Device, seed: int) -> tuple[str, ...]:
+    """Say what nextpnr is told for one seed, with file names of its working directory.
+
+    Parameters
+    ----------
+    device : Device
+    seed : int
+
+    Returns
+    -------
+    tuple of str
+    """
+    routed, report = _names(device, seed)
+    ice40 = device.family == "ice40"
+    return (
+        *device.arguments,
+        *("--json", FLAT_JSON),
+        *("--asc" if ice40 else "--textcfg", routed),
+        *("--report", report),
+        *("--seed", str(seed)),
+        *("--freq", f"{device.clock_target_hz / 1e6:g}"),
+        *("--router", "router2"),
+        "--timing-allow-fail",
+        "--pcf-allow-unconstrained" if ice40 else "--lpf-allow-unconstrained",
+    )
+
+
+def _command(folder: Path, device: Device, seed: int, time_limit_s: float) -> Command:
+    return Command(
+        device.place_and_route,
+        place_arguments(device, seed),
+        folder,
+        f"nextpnr-{seed}.log",
+        products=_names(device, seed),
+        time_limit_s=time_limit_s,
+    )
+
+
+def _names(device: Device, seed: int) -> tuple[str, str]:
+    """Name what one seed's run makes: the routed text and the report."""
+    extension = "asc" if device.family == "ice40" else "config"
+    return f"routed-{seed}.{extension}", f"nextpnr-{seed}.json"
+
+
+def _describe_path(report: _Report) -> str:
+    """Say in one line how the slowest path between registers of one clock spends its time."""
+    slowest, words = 0.0, ""
+    for path in report.critical_paths:
+        if path.get("from") != path.get("to"):
+            continue
+        by_type: dict[str, float] = {}
+        for step in path["path"]:
+            by_type[step["type"]] = by_type.get(step["type"], 0.0) + step["delay"]
+        total = sum(by_type.values())
+        if total > slowest:
+            first, last = path["path"][0]["from"]["cell"], path["path"][-1]["to"]["cell"]
+            routing = by_type.get("routing", 0.0)
+            slowest = total
+            words = (
+                f"{total:.2f} ns ({total - routing:.2f} logic, {routing:.2f} routing) "
+                f"from {first} to {last}"
+            )
+    return words
+
+
+def _judge(outcome: Outcome, device: Device, seed: int) -> SeedResult:
+    """Turn one run into a result; raise for a fault that no seed would cure."""
+    cpu_s = round(outcome.cpu_s, 1)
+    log = log_lines(outcome.command.log_path)
+    if outcome.timed_out:
+        limit = outcome.command.time_limit_s
+        return SeedResult(
+            seed=seed, routed=False, cpu_s=cpu_s, reason=f"stopped after {limit:g} s: {log[-1]}"
+        )
+    if not outcome.missing:
+        path = outcome.command.folder / _names(device, seed)[1]
+        report = msgspec.json.decode(path.read_bytes(), type=_Report)
+        return SeedResult(
+            seed=seed,
+            routed=True,
+            cpu_s=cpu_s,
+            fmax_mhz=round(min((c.achieved for c in report.fmax.values()), default=0.0), 2),
+            utilisation={k: u.used for k, u in sorted(report.utilization.items()) if u.used},
+            critical_path=_describe_path(report),
+        )
+    used = {m[1]: (int(m[2]), int(m[3])) for line in log if (m := _UTILISATION.match(line))}
+    for name in _LOGIC:
+        needed, there = used.get(name, (0, 1))
+        if needed > there:
+            what = "flip-flops" if name == "TRELLIS_FF" else "logic cells"
+            raise _too_large(device, what, needed, there, needed, 0)
+    reason = outcome.last_words()
+    if outcome.exit_status < 0 or not re.search(r"rout|place", reason, re.IGNORECASE):
+        raise ToolError(
+            f"{outcome.command.tool}, seed {seed}: must make a routed design, not end with status "
+            f"{outcome.exit_status} ({reason}); see {outcome.command.log_path}"
+        )
+    return SeedResult(seed=seed, routed=False, cpu_s=cpu_s, reason=reason)
+
+
+def place_and_route(
+    synthesis: Synthesis,
+    device: Device,
+    seeds: Sequence[int] = (1, 2, 3),
+    *,
+    parallel: int | None = None,
+    time_limit_s: float = SEED_TIME_LIMIT_S,
+    on_seed: Callable[[SeedResult], None] | None = None,
+) -> Placement:
+    """Place and route from each seed and pack the fastest.
+
+    Parameters
+    ----------
+    synthesis : Synthesis
+    device : Device
+    seeds : sequence of int
+        nextpnr's, each different.
+    parallel : int or None
+        Runs at a time; None: one a processor.
+    time_limit_s : float
+        Wall time of one seed.
+    on_seed : callable or None
+        Told of each seed as it ends.
+
+    Returns
+    -------
+    Placement
+
+    Raises
+    ------
+    InvalidRecipeError
+        If the design does not fit the device.
+    ToolError
+        If nextpnr fails for a reason no other seed would cure, or the bitstream cannot be packed.
+    """
+    check_fit(synthesis, device)
+    commands = {seed: _command(synthesis.folder, device, seed, time_limit_s) for seed in seeds}
+    by_log = {command.log: seed for seed, command in commands.items()}
+    results: dict[int, SeedResult] = {}
+    for outcome in run_each(list(commands.values()), parallel):
+        seed = by_log[outcome.command.log]
+        results[seed] = _judge(outcome, device, seed)
+        if on_seed is not None:
+            on_seed(results[seed])
+    ordered = [results[seed] for seed in commands]
+    cpu_s = sum(result.cpu_s for result in ordered)
+    routed = [result for result in ordered if result.routed]
+    if not routed:
+        return Placement(tuple(ordered), None, None, None, cpu_s)
+    best = max(routed, key=lambda result: (result.fmax_mhz or 0.0, -result.seed))
+    bitstream = _pack(synthesis.folder, device, best.seed)
+    packed = msgspec.structs.replace(best, bitstream_sha256=sha256_of(bitstream))
+    ordered[ordered.index(best)] = packed
+    unpacked = _unpacks(synthesis.folder, device, best.seed, bitstream)
+    return Placement(tuple(ordered), best.seed, bitstream, unpacked, round(cpu_s, 1))
+
+
+def _pack(folder: Path, device: Device, seed: int) -> Path:
+    routed, _ = _names(device, seed)
+    if device.family == "ice40":
+        name = "bitstream.bin"
+        run(Command("icepack", (routed, name), folder, "icepack.log", (name,)))
+    else:
+        name = "bitstream.bit"
+        run(Command("ecppack", ("--compress", routed, name), folder, "ecppack.log", (name,)))
+    return folder / name
+
+
+def _tiles(text: str) -> dict[str, list[str]]:
+    """Read iCE40's configuration text: the rows of each tile; memories of zeros left out."""
+    tiles: dict[str, list[str]] = {}
+    rows: list[str] = []
+    for line in text.splitlines():
+        if line.startswith((".comment", ".sym")):
+            rows = []
+        elif line.startswith("."):
+            rows = tiles[line] = []
+        elif line:
+            rows.append(line)
+    return {
+        name: rows
+        for name, rows in tiles.items()
+        if not (name.startswith(".ram_data") and not any(row.strip("0") for row in rows))
+    }
+
+
+def _unpacks(folder: Path, device: Device, seed: int, bitstream: Path) -> bool:
+    """Unpack the bitstream and compare it with what nextpnr wrote.
+
+    iCE40's text is compared tile by tile.  ECP5's text leaves defaults out on one side only, so the
+    unpacked text is packed again: the same bits.
+    """
+    routed, _ = _names(device, seed)
+    if device.family == "ice40":
+        run(Command("iceunpack", (bitstream.name, UNPACKED), folder, "iceunpack.log", (UNPACKED,)))
+        wrote, found = (_tiles((folder / name).read_text()) for name in (routed, UNPACKED))
+        return wrote == found
+    again = "packed-again.bit"
+    run(Command("ecpunpack", (bitstream.name, UNPACKED), folder, "ecpunpack.log", (UNPACKED,)))
+    run(Command("ecppack", ("--compress", UNPACKED, again), folder, "ecppack-again.log", (again,)))
+    return (folder / again).read_bytes() == bitstream.read_bytes()

