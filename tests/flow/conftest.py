@@ -39,21 +39,26 @@ def build(network: ir.Network, options: PipelineOptions, folder: Path) -> Design
     return Design(network, options, synthesise(rtlil, options.family, folder))
 
 
-def small_network() -> ir.Network:
+def make_small_network() -> ir.Network:
     return random_network(3, (24, 8), n_classes=4, image=(8, 8), thresholds=(64, 160))
 
 
-def wide_network() -> ir.Network:
+def make_wide_network() -> ir.Network:
     """Fan-in up to 6, odd sizes, constants, equal tables and neurons nobody reads."""
     return random_network(
         5, (40, 30, 21), fan_in=6, n_classes=3, image=(7, 5), thresholds=(100,), waste=0.2
     )
 
 
+@pytest.fixture(scope="session")
+def small_network() -> ir.Network:
+    return make_small_network()
+
+
 @pytest.fixture(scope="session", params=FAMILIES)
 def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Design:
     options = PipelineOptions(family=request.param)
-    return build(small_network(), options, tmp_path_factory.mktemp("small"))
+    return build(make_small_network(), options, tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture(scope="session", params=FAMILIES)
@@ -61,7 +66,7 @@ def wide(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     options = PipelineOptions(
         family=request.param, input_copies=2, vote_form="compressor", pixels_per_beat=8
     )
-    return build(wide_network(), options, tmp_path_factory.mktemp("wide"))
+    return build(make_wide_network(), options, tmp_path_factory.mktemp("wide"))
 
 
 @pytest.fixture

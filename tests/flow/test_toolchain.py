@@ -19,13 +19,15 @@ from lutloom.flow.toolchain import Command, ToolTimeoutError, identify, run, run
 def fake_yosys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A native tool that is a shell: its arguments are what it does."""
     program = tmp_path / "yosys"
-    program.write_text("#!/bin/sh\nexec sh \"$@\"\n")
+    program.write_text('#!/bin/sh\nexec sh "$@"\n')
     program.chmod(0o755)
     monkeypatch.setenv("LUTLOOM_YOSYS", str(program))
     return program
 
 
-def shell(folder: Path, words: str, *products: str, limit_s: float = 60.0, log: str = "a.log") -> Command:
+def shell(
+    folder: Path, words: str, *products: str, limit_s: float = 60.0, log: str = "a.log"
+) -> Command:
     return Command("yosys", ("-c", words), folder, log, products, time_limit_s=limit_s)
 
 
@@ -169,7 +171,9 @@ def test_warm_compiles_what_is_cold_and_reports_what_cannot_be(
         toolchain.warm(("icepack",))
 
 
-def test_a_yowasp_tool_sees_only_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_yowasp_tool_sees_only_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("LUTLOOM_YOSYS", raising=False)
     (tmp_path / "inside").mkdir()
     (tmp_path / "secret.v").write_text("module secret; endmodule\n")

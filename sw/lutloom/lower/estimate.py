@@ -41,7 +41,7 @@ _NEURON_LUT4: dict[Family, tuple[int, ...]] = {
 _COMPARE_LUT4_PER_BIT = 1.5
 _COMPARE_LUT4_SAVED: dict[Family, float] = {"ice40": 0.5, "ecp5": 2.0, "generic": 0.5}
 _LOADER_LUT4: dict[Family, tuple[int, int]] = {"ice40": (9, 1), "ecp5": (3, 2), "generic": (9, 1)}
-_GATE_LUT4 = 6
+_GATE_LUT4, _QUEUE_LUT4_PER_FF = 6, 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +150,11 @@ def _estimate_gate(pipeline: Pipeline) -> PartEstimate:
     in_flight = pipeline.images_in_flight
     if in_flight == 1:
         return PartEstimate(_GATE_LUT4, 2 + width)
-    counters = 3 * in_flight.bit_length() + 2
-    queue = max(3, in_flight) * width
-    return PartEstimate(_GATE_LUT4 + 2 * counters + queue, counters + queue + width)
+    places = max(3, in_flight) - 1  # one more is the queue's output register
+    pointers = 2 * (places - 1).bit_length() + places.bit_length() + 1
+    credit = (in_flight - 1).bit_length() + 1
+    ff = (places + 1) * width + pointers + credit
+    return PartEstimate(round(_QUEUE_LUT4_PER_FF * ff), ff)
 
 
 def _estimate_stage(stage: Stage, family: Family) -> tuple[str, PartEstimate]:
