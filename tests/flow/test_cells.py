@@ -29,7 +29,7 @@ FAULTS: list[tuple[FpgaFamily, str, str]] = [
     ("ecp5", "SD ? D1 : D0", "SD ? D0 : D1"),
     ("ecp5", 'REGSET == "SET"', 'REGSET == "RESET"'),
     ("ecp5", 'CEMUX == "INV" ? ~CE', 'CEMUX == "INV" ? CE'),
-    ("ecp5", "if (LSR) Q <= VALUE; else if (enable)", "if (LSR & enable) Q <= VALUE; else if (enable)"),
+    ("ecp5", "if (LSR) Q <= VALUE;", "if (LSR & enable) Q <= VALUE;"),
 ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ def test_every_device_is_found_by_its_name() -> None:
 
 
 def test_unknown_device() -> None:
-    with pytest.raises(InvalidRecipeError, match="must be one of hx8k, up5k, .* not 'hx4k'"):
+    with pytest.raises(InvalidRecipeError, match=r"must be one of hx8k, up5k, .* not 'hx4k'"):
         find_device("hx4k")
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import os
 import signal
 import subprocess
 import sys
@@ -96,9 +95,9 @@ def test_the_tool_sees_a_built_environment(
 def test_killing_the_driver_leaves_no_child(fake_yosys: Path, tmp_path: Path) -> None:
     driver = (
         "from pathlib import Path; from lutloom.flow.toolchain import Command, run; "
-        f"run(Command('yosys', ('-c', 'echo $$ > pid; sleep 60 & wait'), Path({str(tmp_path)!r}), 'log'))"
+        "run(Command('yosys', ('-c', 'echo $$ > pid; sleep 60 & wait'), Path.cwd(), 'log'))"
     )
-    process = subprocess.Popen([sys.executable, "-c", driver])
+    process = subprocess.Popen([sys.executable, "-c", driver], cwd=tmp_path)
     try:
         pid = wait_for(tmp_path / "pid")
         assert is_running(pid)
@@ -152,7 +151,7 @@ def test_a_variable_that_names_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_tool_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LUTLOOM_YOSYS", raising=False)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'lutloom\[flow\]' or set LUTLOOM_"):
         identify("yosys")
 
@@ -181,4 +180,4 @@ def test_a_yowasp_tool_sees_only_its_folder(
         command = Command("yosys", ("-q", "-p", f"read_verilog {name}"), tmp_path / "inside", "log")
         with pytest.raises(ToolError, match="Can't open input file"):
             run(command)
-    assert os.listdir(tmp_path / "inside") == ["log"]
+    assert [path.name for path in (tmp_path / "inside").iterdir()] == ["log"]

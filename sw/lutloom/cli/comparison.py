@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from lutloom import ir
-from lutloom.cli.console import Advance
+from lutloom.cli.console import Advance, DisagreementError
 from lutloom.cli.workspace import Workspace
 from lutloom.compare import Comparison, ExecutorResult, compare
-from lutloom.errors import InvalidFileError, MismatchError
+from lutloom.errors import InvalidFileError
 from lutloom.files.atomic import write_json
 from lutloom.files.model_state import read_model
 from lutloom.report.records import SimulationRecord, SynthesisRecord
@@ -51,13 +51,13 @@ def require_agreement(found: Comparison) -> None:
 
     Raises
     ------
-    MismatchError
+    DisagreementError
         Naming every executor that differs.
     """
     differing = [e for e in found.executors if e.mismatches]
     if differing:
         listed = ", ".join(f"{e.title}: {e.mismatches} of {e.images}" for e in differing)
-        raise MismatchError(
+        raise DisagreementError(
             f"compare: every executor must answer as the integer interpreter, not otherwise for"
             f" {listed}; lower and simulate again, and report it if it stays"
         )

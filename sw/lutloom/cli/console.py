@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
+from lutloom.errors import MismatchError
+
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
 LINE_SECONDS = 5.0
 """Least time between two progress lines where there is no terminal."""
+
+
+class DisagreementError(MismatchError):
+    """Report answers that differ after the result, which holds them, has been printed."""
 
 
 class Advance(Protocol):
@@ -132,7 +138,7 @@ def print_error(error: BaseException, status: int, *, as_json: bool) -> int:
     """
     message = " ".join(_words(error).split())
     typer.echo(f"lutloom: error: {message}", err=True)
-    if as_json:
+    if as_json and not isinstance(error, DisagreementError):
         typer.echo(encode({"error": {"kind": type(error).__name__, "message": message}}))
     return status
 

@@ -6,12 +6,11 @@ from lutloom_sim.result import SimulationResult
 from lutloom_sim.simulate import simulate, simulate_amaranth
 
 from lutloom import ir
-from lutloom.cli.console import Advance
+from lutloom.cli.console import Advance, DisagreementError
 from lutloom.cli.hardware import pipeline_options
 from lutloom.cli.workspace import Workspace
 from lutloom.compare.ladder import Rung, rung
 from lutloom.compare.results import ExecutorName, ExecutorResult
-from lutloom.errors import MismatchError
 from lutloom.files.atomic import write_json
 from lutloom.report.records import SimulationRecord
 
@@ -110,7 +109,7 @@ def require_agreement(record: SimulationRecord) -> None:
 
     Raises
     ------
-    MismatchError
+    DisagreementError
         Naming what differs.
     """
     faults = [f"{e.title}: {e.mismatches} of {e.images}" for e in record.executors if e.mismatches]
@@ -118,7 +117,7 @@ def require_agreement(record: SimulationRecord) -> None:
         if found.state == "failed":
             faults.append(f"{name}: {found.evidence}")
     if faults:
-        raise MismatchError(
+        raise DisagreementError(
             "simulate: every answer must be the network's, but some are not"
             f" ({'; '.join(faults)}); look at one with --waves, and report it"
         )

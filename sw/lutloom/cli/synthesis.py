@@ -8,12 +8,11 @@ import msgspec
 from lutloom_sim.netlist_run import simulate_netlist
 
 from lutloom import ir
-from lutloom.cli.console import Advance
+from lutloom.cli.console import Advance, DisagreementError
 from lutloom.cli.hardware import pipeline_options
 from lutloom.cli.simulation import executor_result
 from lutloom.cli.workspace import Workspace
 from lutloom.compare.ladder import Rung, rung
-from lutloom.errors import MismatchError
 from lutloom.files.atomic import write_json
 from lutloom.flow import SeedResult, TargetResult, find_device, synthesise_and_route
 from lutloom.flow.synth import FLAT_JSON
@@ -85,7 +84,7 @@ def require_agreement(record: SynthesisRecord) -> None:
 
     Raises
     ------
-    MismatchError
+    DisagreementError
         Naming what failed.
     """
     faults = []
@@ -95,7 +94,7 @@ def require_agreement(record: SynthesisRecord) -> None:
         if found.state == "failed":
             faults.append(f"{name}: {found.evidence}")
     if faults:
-        raise MismatchError(
+        raise DisagreementError(
             f"synth: netlist and bitstream must be the network's, but {'; '.join(faults)};"
             " report this as a bug of Lutloom"
         )

@@ -88,8 +88,11 @@ def _collect_model(folder: Path) -> tuple[ModelReport, dict[str, str]]:
     synthesis = _read_synthesis(folder, lowering.device)
     comparison = _read(folder, "compare", Comparison)
     for step, record in (
-        ("emit", emission), ("simulate", simulation), (f"synth-{lowering.device}", synthesis), ("compare", comparison),
-    ):  # fmt: skip
+        ("emit", emission),
+        ("simulate", simulation),
+        (f"synth-{lowering.device}", synthesis),
+        ("compare", comparison),
+    ):
         if record is not None and record.network_digest != lowering.network_digest:
             raise InvalidFileError(
                 f"{folder / step}.json: must be of the network in lower.json"
