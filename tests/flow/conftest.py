@@ -56,15 +56,21 @@ def small_network() -> ir.Network:
 
 
 @pytest.fixture(scope="session", params=FAMILIES)
-def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Design:
-    options = PipelineOptions(family=request.param)
+def family(request: pytest.FixtureRequest) -> FpgaFamily:
+    chosen: FpgaFamily = request.param
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def small(family: FpgaFamily, tmp_path_factory: pytest.TempPathFactory) -> Design:
+    options = PipelineOptions(family=family)
     return build(make_small_network(), options, tmp_path_factory.mktemp("small"))
 
 
-@pytest.fixture(scope="session", params=FAMILIES)
-def wide(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Design:
+@pytest.fixture(scope="session")
+def wide(family: FpgaFamily, tmp_path_factory: pytest.TempPathFactory) -> Design:
     options = PipelineOptions(
-        family=request.param, input_copies=2, vote_form="compressor", pixels_per_beat=8
+        family=family, input_copies=2, vote_form="compressor", pixels_per_beat=8
     )
     return build(make_wide_network(), options, tmp_path_factory.mktemp("wide"))
 

@@ -64,7 +64,7 @@ def test_a_register_that_starts_wrong_is_caught(planted: Any) -> None:
 def test_registers_that_changed_places_are_caught(planted: Any, part: str) -> None:
     text, start = module_text(planted, part)
     pin = "D" if planted.options.family == "ice40" else "DI"
-    data = re.compile(rf"connect \\\\{pin} (\S.*)\n")
+    data = re.compile(rf"connect \\{pin} (\S.*)\n")
     first = data.search(text, start)
     assert first is not None
     second = next(m for m in data.finditer(text, first.end()) if m[1] != first[1])

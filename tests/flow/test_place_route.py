@@ -71,7 +71,7 @@ def test_a_design_that_cannot_fit(small: Any, used: Resources, pins: int, messag
 def test_nothing_larger_to_choose(small: Any) -> None:
     used = {"layers": Resources(lut4=99_999)}
     synthesis = dataclasses.replace(small.synthesis, family="ecp5", by_part=used)
-    with pytest.raises(InvalidRecipeError, match="lower 'widths'$"):
+    with pytest.raises(InvalidRecipeError, match=r"lower 'widths'$"):
         check_fit(synthesis, find_device("85k"))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from lutloom import ir
 from lutloom.cli import main
 from lutloom.cli.workspace import Workspace
+from lutloom.data import Dataset
 from lutloom.files.model_state import LayerState, ModelState, write_model
 from lutloom.recipe import parse_recipe
 from lutloom.report.records import LoweringRecord, RecipeRecord
@@ -21,16 +21,11 @@ from lutloom.schema import read_json
 N_CLASSES, VOTES, HEIGHT, WIDTH = 3, 4, 4, 6
 
 
-@dataclass(frozen=True)
-class SmallData:
-    test_images: np.ndarray
-    test_labels: np.ndarray
-
-
-def small_data(name: object = "") -> SmallData:
+def small_data(name: str = "noise", width: int = WIDTH) -> Dataset:
     rng = np.random.default_rng(5)
-    images = rng.integers(0, 256, (200, HEIGHT, WIDTH), dtype=np.uint8)
-    return SmallData(images, rng.integers(0, N_CLASSES, 200))
+    images = rng.integers(0, 256, (400, HEIGHT, width), dtype=np.uint8)
+    labels = np.arange(400) % N_CLASSES
+    return Dataset(name, images[:200], labels[:200], images[200:], labels[200:])
 
 
 def small_state(seed: int = 3) -> ModelState:
@@ -192,8 +187,7 @@ def test_a_malformed_file_is_one_line_and_writes_nothing(
 def test_images_of_another_size_are_refused(
     work: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = small_data()
-    other = SmallData(data.test_images[:, :, :5], data.test_labels)
+    other = small_data(width=5)
     monkeypatch.setattr(Workspace, "load_data", lambda _: other)
     status, out, _ = run(capsys, "lower", "--work", work)
     assert status == 1

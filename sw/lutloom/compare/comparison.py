@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ def compare(
     dataset: str,
     state: ModelState | None = None,
     recorded: Sequence[ExecutorResult] = (),
+    tools: Mapping[str, str] = MappingProxyType({}),
     executors: Sequence[Executor] = EXECUTORS,
     watch: Callable[[float, float, str], None] = lambda *_: None,
 ) -> Comparison:
@@ -44,6 +46,8 @@ def compare(
         The trained state, for torch.
     recorded : sequence of ExecutorResult
         Results of executors that ran before on the same network and images.
+    tools : mapping of str to str
+        Versions to be recorded.
     executors : sequence of Executor
     watch : callable
         Called with steps done, steps in all, and the executor's title.
@@ -73,6 +77,7 @@ def compare(
         confusion=_confusion(labels, reference, network.n_classes),
         wrong=_wrong(images, labels, reference),
         trade_off=trade_off(network, images, labels),
+        tools=dict(tools),
     )
     watch(len(executors) + 1, len(executors) + 1, "")
     return comparison

@@ -65,5 +65,5 @@ def agreement(comparison: Comparison | None) -> Rung:
                 checks.append(None)
             continue
         checks.append(found.mismatches == 0 and found.images == comparison.images)
-        parts.append(f"{found.title} {found.mismatches} of {found.images} differ")
+        parts.append(f"{found.title} {found.mismatches:,} of {found.images:,} differ")
     return rung(checks, "; ".join(parts))

@@ -89,6 +89,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     network_digest : names the network compared
     dataset : name of the data set
     images : images of the test part
+    tools : version of everything that took part, by name
     executors : in the order of the table
     confusion : int[n_classes, n_classes], row the right class, column the IR's answer
     wrong : the first wrongly read images, at most :data:`WRONG_MAX`
@@ -102,6 +103,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     confusion: tuple[tuple[int, ...], ...] = ()
     wrong: tuple[WrongAnswer, ...] = ()
     trade_off: tuple[TradeOff, ...] = ()
+    tools: dict[str, str] = msgspec.field(default_factory=dict)
 
     def executor(self, name: ExecutorName) -> ExecutorResult | None:
         """Find an executor's result; None where it is not in the table."""

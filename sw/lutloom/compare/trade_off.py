@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from lutloom import ir
 from lutloom.compare.results import TradeOff
 
-SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
+SHARES = (1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)
 """Shares of each class's votes that are kept, one point each."""
 
 

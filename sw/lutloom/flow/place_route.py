@@ -192,12 +192,13 @@ def _describe_path(report: _Report) -> str:
             by_type[step["type"]] = by_type.get(step["type"], 0.0) + step["delay"]
         total = sum(by_type.values())
         if total > slowest:
-            first, last = path["path"][0]["from"]["cell"], path["path"][-1]["to"]["cell"]
+            nets = [step["net"] for step in path["path"] if "net" in step]
+            last = path["path"][-1]["to"]["cell"]
             routing = by_type.get("routing", 0.0)
             slowest = total
             words = (
                 f"{total:.2f} ns ({total - routing:.2f} logic, {routing:.2f} routing) "
-                f"from {first} to {last}"
+                f"from {' by '.join(nets[:1] + nets[1:][-1:])} to {last}"
             )
     return words
 
@@ -209,7 +210,10 @@ def _judge(outcome: Outcome, device: Device, seed: int) -> SeedResult:
     if outcome.timed_out:
         limit = outcome.command.time_limit_s
         return SeedResult(
-            seed=seed, routed=False, cpu_s=cpu_s, reason=f"stopped after {limit:g} s: {log[-1]}"
+            seed=seed,
+            routed=False,
+            cpu_s=cpu_s,
+            reason=f"stopped after {limit:g} s: {outcome.last_words('Info')}",
         )
     if not outcome.missing:
         path = outcome.command.folder / _names(device, seed)[1]

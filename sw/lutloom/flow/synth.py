@@ -71,6 +71,7 @@ simplemap t:$lut %n
 dfflegalize {flip_flops}
 {cells}
 opt_clean
+autoname
 select -clear
 setattr -mod -set blackbox 1 {_MAPPED}
 {synthesis} -top {top}

@@ -125,4 +125,5 @@ def classify(network: Network, images: NDArray[np.uint8]) -> NDArray[np.int64]:
     -------
     int64[n]
     """
-    return np.argmax(scores(network, images), axis=1).astype(np.int64)
+    classes: NDArray[np.int64] = scores(network, images).argmax(axis=1).astype(np.int64)
+    return classes

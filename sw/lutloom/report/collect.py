@@ -125,7 +125,7 @@ def _collect_model(folder: Path) -> tuple[ModelReport, dict[str, str]]:
         target=_target(synthesis.result) if synthesis else None,
         details=Details(
             title=synthesis.result.title if synthesis else lowering.device,
-            dataset=comparison.dataset if comparison else "",
+            dataset=_dataset(recipe, comparison),
             widths=lowering.widths,
             thresholds=lowering.thresholds,
             latency_cycles=emission.latency_cycles if emission else None,
@@ -141,17 +141,26 @@ def _collect_model(folder: Path) -> tuple[ModelReport, dict[str, str]]:
             digests=_digests(lowering, training, emission, synthesis),
         ),
     )
-    return entry, _tools(simulation, synthesis)
+    return entry, _tools(comparison, simulation, synthesis)
 
 
 def _tools(
-    simulation: SimulationRecord | None, synthesis: SynthesisRecord | None
+    comparison: Comparison | None,
+    simulation: SimulationRecord | None,
+    synthesis: SynthesisRecord | None,
 ) -> dict[str, str]:
-    tools = dict(simulation.tools) if simulation else {}
+    tools = dict(comparison.tools) if comparison else {}
+    tools.update(simulation.tools if simulation else {})
     for tool in synthesis.result.tools if synthesis else ():
         kind = "YoWASP" if tool.kind == "yowasp" else "native"
         tools[tool.name] = f"{kind} {tool.version}, SHA-256 {tool.sha256}"
     return tools
+
+
+def _dataset(recipe: RecipeRecord | None, comparison: Comparison | None) -> str:
+    if recipe is not None and recipe.data == "mnist":
+        return "MNIST"
+    return comparison.dataset if comparison else ""
 
 
 def _read_synthesis(folder: Path, device: str) -> SynthesisRecord | None:
@@ -206,7 +215,8 @@ def _conditions(
     if training is not None:
         lines.append(
             f"one training run, seed {training.seed}, {training.seconds:.0f} s on"
-            f" {training.device} with {training.threads} threads"
+            f" {training.device.upper()} with {training.threads}"
+            f" {'threads' if training.threads > 1 else 'thread'}"
         )
     if synthesis is not None:
         clock = synthesis.result.fmax_mhz

@@ -186,8 +186,14 @@ def _trade_off(axes: Axes, models: Sequence[ModelReport]) -> bool:
 
 def part_names(models: Sequence[ModelReport]) -> list[str]:
     """List the parts of all designs, the layers in order first."""
-    names = {name for model in models if model.target for name in model.target.lut4_by_part}
-    order = {"input": 0, "loader": 1, "layers": 2, "vote": 8, "argmax": 9, "control": 10}
+    names = {
+        name
+        for model in models
+        if model.target
+        for name, count in model.target.lut4_by_part.items()
+        if count or model.details.ff_by_part.get(name)
+    }
+    order = {"input": 0, "loader": 1, "layers": 2, "vote": 8, "argmax": 9}
 
     def rank(name: str) -> tuple[int, str]:
         return (order.get(name, 3 if name.startswith("layer") else 11), name)
