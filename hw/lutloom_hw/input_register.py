@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 from amaranth.hdl import Cat, ClockSignal, Instance, Module, Signal, Value
-from lutloom import ir
 from numpy.typing import NDArray
 
+from lutloom import ir
 from lutloom_hw.options import LutStyle
 from lutloom_hw.stage import Stage
 from lutloom_hw.usage import first_readers, reader_regions

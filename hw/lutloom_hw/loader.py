@@ -13,9 +13,9 @@ import numpy as np
 from amaranth.hdl import Cat, Const, Module, Signal, Value, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
-from lutloom import ir
 from numpy.typing import NDArray
 
+from lutloom import ir
 from lutloom_hw.stage import Block
 
 

@@ -15,9 +15,9 @@ import numpy as np
 from amaranth.hdl import Module, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-from lutloom import ir
 from numpy.typing import NDArray
 
+from lutloom import ir
 from lutloom_hw.argmax import Argmax
 from lutloom_hw.credit import CreditGate
 from lutloom_hw.input_register import InputRegister, plan_input_copies

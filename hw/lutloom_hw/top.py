@@ -6,9 +6,9 @@ import numpy as np
 from amaranth.hdl import Module, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-from lutloom import ir
 from numpy.typing import NDArray
 
+from lutloom import ir
 from lutloom_hw.loader import ImageLoader
 from lutloom_hw.options import PipelineOptions
 from lutloom_hw.pipeline import Pipeline

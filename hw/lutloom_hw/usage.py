@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from lutloom import ir
 from numpy.typing import NDArray
+
+from lutloom import ir
 
 
 def first_readers(network: ir.Network) -> NDArray[np.int32]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from amaranth.hdl import Cat, Module, Value
-from lutloom import ir
 from numpy.typing import NDArray
 
+from lutloom import ir
 from lutloom_hw.options import VoteForm
 from lutloom_hw.popcount import CostBuilder, ModuleBuilder, count_ones
 from lutloom_hw.stage import Stage, bits_for

@@ -6,11 +6,11 @@ import time
 
 import numpy as np
 from amaranth.sim import Simulator, SimulatorContext
+from numpy.typing import NDArray
+
 from lutloom import ir
 from lutloom_hw.options import PipelineOptions
 from lutloom_hw.pipeline import Pipeline
-from numpy.typing import NDArray
-
 from lutloom_sim.beats import (
     StreamRun,
     image_beats,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
 from lutloom import ir
 from lutloom.errors import InvalidDataError, InvalidRecipeError
-from numpy.typing import NDArray
 
 IDLE_LIMIT_CYCLES = 10_000
 """Clocks without a transfer after which a stream counts as hung."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from lutloom.errors import InvalidFileError, ToolError
 from numpy.typing import NDArray
 
+from lutloom.errors import InvalidFileError, ToolError
 from lutloom_sim.beats import StreamRun
 
 JOB_VARIABLE = "LUTLOOM_BENCH_JOB"

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import platformdirs
+
 from lutloom.errors import ToolError
 
 CACHE_VARIABLE = "LUTLOOM_CACHE_DIR"

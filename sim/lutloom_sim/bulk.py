@@ -21,9 +21,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
-from lutloom.errors import MismatchError, ToolError
 from numpy.typing import NDArray
 
+from lutloom.errors import MismatchError, ToolError
 from lutloom_sim.beats import IDLE_LIMIT_CYCLES, StreamRun, require_stall_probability
 from lutloom_sim.verilated import Optimise, build_library
 

@@ -11,10 +11,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
-from lutloom.errors import ToolError
-from lutloom.flow.netlist import Bit, Netlist
 from numpy.typing import NDArray
 
+from lutloom.errors import ToolError
+from lutloom.flow.netlist import Bit, Netlist
 from lutloom_sim.netlist_cells import FlipFlop, Lookup, Wire, cell_parts
 
 Words = NDArray[np.uint64]

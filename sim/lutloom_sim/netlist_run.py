@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
 from lutloom import ir
 from lutloom.errors import MismatchError, ToolError
 from lutloom.flow.netlist import read_netlist
-from numpy.typing import NDArray
-
 from lutloom_sim.beats import StreamRun, pixel_beats, require_images
 from lutloom_sim.netlist import NetlistSimulator, Words
 from lutloom_sim.result import SimulationResult, compare_answers

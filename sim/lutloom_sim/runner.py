@@ -13,7 +13,6 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from lutloom.errors import MissingExtraError, ToolError
-
 from lutloom_sim.tools import Step, run_steps
 
 _RESULTS_NAME = "results.xml"

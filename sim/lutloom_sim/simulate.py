@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
+
 from lutloom import ir
 from lutloom.emit import TopName, emit_verilog
 from lutloom.errors import InvalidFileError, InvalidRecipeError, ToolError
 from lutloom_hw.options import PipelineOptions
-from numpy.typing import NDArray
-
 from lutloom_sim.amaranth_simulation import simulate_amaranth
 from lutloom_sim.beats import (
     StreamRun,

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from amaranth.lib import stream
 from amaranth.sim import SimulatorContext
-from lutloom.errors import MismatchError, ToolError
 
+from lutloom.errors import MismatchError, ToolError
 from lutloom_sim.beats import IDLE_LIMIT_CYCLES, require_stall_probability
 
 

@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from lutloom.errors import MissingExtraError, ToolError
-
 from lutloom_sim.build_cache import LOG_NAME, obtain
 from lutloom_sim.tools import Step, Tool, find_compiler, find_verilator, run_steps
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+
 from lutloom import ir
 from lutloom.emit import emit_rtlil
 from lutloom.flow import Synthesis, synthesise

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
 from lutloom.errors import ToolError
 from lutloom.flow.cells import cell_models, check_cells, count_cells, prove_cells
 from lutloom.flow.devices import FpgaFamily

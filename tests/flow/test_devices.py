@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from lutloom.errors import InvalidRecipeError
 from lutloom.flow.devices import DEVICES, find_device, larger_devices
 

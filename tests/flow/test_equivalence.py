@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from lutloom import ir
 from lutloom.errors import MismatchError, ToolError
 from lutloom.flow import PartProof, prove_layers, require_proven

@@ -5,6 +5,7 @@ import re
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from lutloom import ir
 from lutloom.flow.gold import gold_layer
 

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+
 from lutloom.errors import ToolError
 from lutloom.flow.induction import prove_parts
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+
 from lutloom import ir
 from lutloom.errors import MismatchError
 from lutloom.flow import netlist_verilog

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from lutloom.errors import InvalidRecipeError, ToolError
 from lutloom.flow import check_fit, find_device, place_and_route
 from lutloom.flow.place_route import _judge, _unpacks, sha256_of

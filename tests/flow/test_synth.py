@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from lutloom.errors import ToolError
 from lutloom.flow import synthesise
 from lutloom.flow.netlist import Cell, read_netlist

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from lutloom import ir
 from lutloom.errors import InvalidRecipeError
 from lutloom.flow import PartProof, TargetResult, synthesise_and_route

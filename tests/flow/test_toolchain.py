@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from lutloom.errors import MissingExtraError, ToolError
 from lutloom.flow import toolchain
 from lutloom.flow.toolchain import Command, ToolTimeoutError, identify, run, run_each

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from lutloom.errors import MismatchError
 from lutloom.flow.netlist import Netlist, read_netlist
 from lutloom.flow.wiring import layer_ports, prove_wiring, wiring_modules

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from lutloom.errors import InvalidFileError
 from lutloom.files.model_state import LayerState, ModelState, model_digest, read_model, write_model
 from lutloom.files.network_onnx import read_network, write_network

@@ -15,6 +15,7 @@ from amaranth.hdl import Module, ResetInserter, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
+
 from lutloom import ir
 from lutloom_hw.credit import CreditGate
 from lutloom_hw.stage import Block, Stage, pack_rows, unpack_rows

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
+
 from lutloom_hw import argmax
 from lutloom_hw.argmax import Argmax, greater
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from lutloom import ir
 from lutloom_hw.input_register import InputRegister, plan_input_copies
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from amaranth.hdl import Module, Mux
+
 from lutloom import ir
 from lutloom_hw.layer import LutLayer, neuron_names
 

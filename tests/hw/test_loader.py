@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
+
 from lutloom import ir
 from lutloom_hw import loader
 from lutloom_hw.loader import ImageLoader, at_least

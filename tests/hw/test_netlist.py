@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 from amaranth.back import rtlil
+
 from lutloom import ir
 from lutloom.emit import emit_rtlil, yosys
 from lutloom.emit.text import with_internal_cells

@@ -1,4 +1,5 @@
 import pytest
+
 from lutloom.errors import InvalidRecipeError
 from lutloom_hw.options import PipelineOptions
 

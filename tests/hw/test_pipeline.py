@@ -5,6 +5,7 @@ import pytest
 from amaranth.hdl import Module, Signal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from lutloom import ir
 from lutloom.errors import InvalidNetworkError
 from lutloom_hw import credit, pipeline

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 from lutloom_hw.popcount import CostBuilder, count_ones
 from lutloom_hw.popcount.carry import count_with_carries
 

@@ -2,6 +2,7 @@ import warnings
 
 import numpy as np
 import pytest
+
 from lutloom import ir
 from lutloom_hw.layer import LutLayer
 from lutloom_hw.stage import Stage, bits_for, pack_rows, unpack_rows

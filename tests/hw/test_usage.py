@@ -1,4 +1,5 @@
 import numpy as np
+
 from lutloom import ir
 from lutloom_hw.usage import reader_regions, used_input_bits
 

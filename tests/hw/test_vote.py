@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from lutloom import ir
 from lutloom_hw.vote import Vote
 

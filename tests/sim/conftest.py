@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from lutloom import ir
 from lutloom.lower.random_network import random_network
-from numpy.typing import NDArray
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from lutloom import ir
 from lutloom.errors import InvalidDataError
 from lutloom_hw.loader import ImageLoader

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from lutloom.errors import ToolError
 from lutloom_sim import build_cache
 from lutloom_sim.build_cache import cache_folder, ingredients_key, obtain

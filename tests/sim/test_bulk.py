@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+
 from lutloom.errors import InvalidRecipeError, MismatchError, ToolError
 from lutloom_sim.bulk import BulkSimulator
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+
 from lutloom import ir
 from lutloom.emit import emit_rtlil
 from lutloom.errors import MismatchError, ToolError
@@ -104,14 +105,14 @@ def test_ice40_carry_is_the_majority() -> None:
 
 FLIP_FLOPS = [
     # type, pins beside clock and output, parameters, next(q, pins)
-    ("SB_DFF", ["D"], {}, lambda q, d: d),
+    ("SB_DFF", ["D"], {}, lambda _q, d: d),
     ("SB_DFFE", ["D", "E"], {}, lambda q, d, e: d if e else q),
-    ("SB_DFFSR", ["D", "R"], {}, lambda q, d, r: 0 if r else d),
-    ("SB_DFFSS", ["D", "S"], {}, lambda q, d, s: 1 if s else d),
+    ("SB_DFFSR", ["D", "R"], {}, lambda _q, d, r: 0 if r else d),
+    ("SB_DFFSS", ["D", "S"], {}, lambda _q, d, s: 1 if s else d),
     ("SB_DFFESR", ["D", "E", "R"], {}, lambda q, d, e, r: (0 if r else d) if e else q),
     ("SB_DFFESS", ["D", "E", "S"], {}, lambda q, d, e, s: (1 if s else d) if e else q),
-    ("TRELLIS_FF", ["DI", "LSR"], {"REGSET": "RESET"}, lambda q, d, r: 0 if r else d),
-    ("TRELLIS_FF", ["DI", "LSR"], {"REGSET": "SET"}, lambda q, d, r: 1 if r else d),
+    ("TRELLIS_FF", ["DI", "LSR"], {"REGSET": "RESET"}, lambda _q, d, r: 0 if r else d),
+    ("TRELLIS_FF", ["DI", "LSR"], {"REGSET": "SET"}, lambda _q, d, r: 1 if r else d),
     ("TRELLIS_FF", ["DI", "LSR", "CE"], {"CEMUX": "CE"},
      lambda q, d, r, e: 0 if r else d if e else q),
     ("TRELLIS_FF", ["DI", "LSR", "CE"], {"CEMUX": "INV", "REGSET": "SET"},
@@ -213,7 +214,7 @@ def test_a_design_that_hangs_is_an_error(placed, tmp_path: Path) -> None:  # typ
             cells[name] = msgspec.structs.replace(one, connections=pins)
         return cells
 
-    with pytest.raises(ToolError, match="must not hang, but did after .* and 0 of 4 answers"):
+    with pytest.raises(ToolError, match=r"must not hang, but did after .* and 0 of 4 answers"):
         simulate_netlist(altered(path, tmp_path, cut_valid), case.network, case.images)
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from lutloom.errors import InvalidFileError, ToolError
 from lutloom_sim.bench_job import JOB_VARIABLE, BenchJob, read_job, read_outcome, write_job
 from lutloom_sim.runner import run_bench

@@ -3,6 +3,7 @@ import json
 import msgspec
 import numpy as np
 import pytest
+
 from lutloom import ir
 from lutloom.emit import emit_verilog
 from lutloom.errors import (

@@ -7,6 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator, SimulatorContext
+
 from lutloom.errors import InvalidRecipeError, MismatchError, ToolError
 from lutloom_sim.streams import Stalls, stream_get, stream_put
 

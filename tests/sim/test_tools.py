@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from lutloom.errors import MissingExtraError, ToolError
 from lutloom_sim import tools
 from lutloom_sim.tools import Step, find_compiler, find_verilator, run_steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from lutloom.compare.ladder import Rung
 from lutloom.compare.results import ExecutorResult, Throughput, TradeOff, WrongAnswer
 from lutloom.report.results import (

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from lutloom import cli
 from lutloom.cli import app, main
 from lutloom.cli.options import examples

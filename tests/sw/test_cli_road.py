@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+
 from lutloom import ir
 from lutloom.cli import main
 from lutloom.cli.workspace import Workspace
@@ -201,3 +202,86 @@ def test_without_json_the_result_is_a_table(work: Path, capsys: pytest.CaptureFi
     assert "flip-flops" in out
     assert "{" not in out
     assert f"wrote {work / 'network.onnx'}" in err
+
+
+@pytest.fixture
+def images_file(tmp_path: Path) -> Path:
+    """Learnable in no time: the class is which third of the picture is inked."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, N_CLASSES, 900)
+    images = rng.integers(0, 60, (900, 6, 6), dtype=np.uint8)
+    for label in range(N_CLASSES):
+        images[labels == label, 2 * label : 2 * label + 2] += 150
+    path = tmp_path / "thirds.npz"
+    np.savez_compressed(path, images=images, labels=labels)
+    return path
+
+
+RECIPE = """
+[data]
+thresholds = [100]
+validation_images = 150
+[network]
+widths = [16, 4]
+window_pixels = 0
+[training]
+epochs = 3
+batch = 64
+[hardware]
+device = "hx8k"
+seeds = 1
+"""
+
+
+@pytest.fixture
+def trained(images_file: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    recipe = images_file.with_name("thirds.toml")
+    recipe.write_text(RECIPE, encoding="utf-8")
+    work = images_file.with_name("work")
+    words = ("train", "--recipe", recipe, "--data", images_file, "--work", work)
+    status, record, _ = run(capsys, *words)
+    assert (status, record["name"], len(record["history"])) == (0, "thirds", 3)
+    assert record["history"][-1]["validation_accuracy"] > 0.8
+    return work
+
+
+def test_the_whole_road_passes_every_rung_but_the_board_s(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in ("lower", "emit", "simulate", "synth", "compare"):
+        status, _, err = run(capsys, command, "--work", trained)
+        assert status == 0, err
+    status, report, _ = run(capsys, "report", trained)
+    assert status == 0
+    model = report["models"][0]
+    assert model["ladder"] == {**{f"L{i}": "passed" for i in range(6)}, "L6": "not run"}
+    counts = model["mismatches"]
+    assert counts.pop("torch_cuda") in (None, 0)
+    assert counts == dict.fromkeys(("torch_cpu", "onnxruntime", "ir", "rtl", "netlist"), 0)
+    assert model["images"] == 150
+    assert model["target"]["device"] == "hx8k"
+    assert model["target"]["routed"] is True
+    assert list(model["target"]["fmax_mhz"]["seeds"]) == ["1"]
+
+
+def test_an_interrupted_training_goes_on_to_the_same_model(
+    trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = (trained / "model.safetensors").read_bytes()
+    again = trained.with_name("again")
+    words = ("train", "--recipe", trained.with_name("thirds.toml"), "--work", again,
+             "--data", trained.with_name("thirds.npz"))  # fmt: skip
+
+    def interrupt(done: float, *_: object) -> None:
+        if done > 1.5:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lutloom.cli.console._lines", lambda *_: interrupt)
+        status, out, err = run(capsys, *words)
+    assert (status, out["error"]["kind"]) == (130, "KeyboardInterrupt")
+    assert "go on with --resume" in err
+    assert not (again / "model.safetensors").exists()
+    status, record, _ = run(capsys, *words, "--resume")
+    assert (status, len(record["history"])) == (0, 3)
+    assert (again / "model.safetensors").read_bytes() == whole

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from lutloom.cli import fingerprint as fingerprints
 from lutloom.cli.fingerprint import fingerprint, is_done, record_path
 from lutloom.cli.schedule import Progress, last_line, run_steps, waits_for

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from lutloom import ir
 from lutloom.compare import compare
 from lutloom.compare.executors import EXECUTORS, Executor, NotHereError, Subject

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from lutloom.data import dataset, load, quantile_thresholds, split_validation
 from lutloom.errors import InvalidDataError, InvalidFileError
 

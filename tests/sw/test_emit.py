@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from lutloom import ir
 from lutloom.emit import emit_rtlil, emit_verilog, yosys
 from lutloom.errors import InvalidRecipeError, MissingExtraError, ToolError

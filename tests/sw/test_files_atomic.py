@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import msgspec
 import numpy as np
 import pytest
+
 from lutloom.errors import InvalidFileError
 from lutloom.files import atomic, bounded
 

@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from safetensors.numpy import load, save
+
 from lutloom.errors import InvalidFileError, InvalidNetworkError
 from lutloom.files import model_state
 from lutloom.files.model_state import LayerState, ModelState, model_digest, read_model, write_model
 from lutloom.ir import ThermometerEncoder
-from safetensors.numpy import load, save
 
 RNG = np.random.default_rng(8)
 TABLE = LayerState("table", RNG.integers(0, 24, (20, 4)), RNG.normal(size=(20, 16)))

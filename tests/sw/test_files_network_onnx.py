@@ -8,6 +8,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnx import helper, numpy_helper
+
 from lutloom.errors import (
     InvalidDataError,
     InvalidFileError,
@@ -30,7 +32,6 @@ from lutloom.ir import (
 )
 from lutloom.lower import lower
 from lutloom.lower.random_network import random_network
-from onnx import helper, numpy_helper
 
 IMAGES = np.random.default_rng(9).integers(0, 256, (70, 4, 5), dtype=np.uint8)
 

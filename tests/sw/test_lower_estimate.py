@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from lutloom.emit import emit_rtlil
 from lutloom.errors import InvalidNetworkError
 from lutloom.flow.synth import synthesise

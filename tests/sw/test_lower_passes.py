@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+
 from lutloom.ir import (
     UNUSED,
     LutLayer,
@@ -26,7 +28,6 @@ from lutloom.lower.fold_constants import fold_constants
 from lutloom.lower.merge_equal_neurons import merge_equal_neurons
 from lutloom.lower.pipeline import PASSES, Pass
 from lutloom.lower.random_network import random_network
-from numpy.typing import NDArray
 
 every_pass = pytest.mark.parametrize("run", PASSES, ids=lambda run: run.__name__)
 

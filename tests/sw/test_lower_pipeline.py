@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
 from lutloom.errors import InvalidDataError, InvalidNetworkError, MismatchError
 from lutloom.files.model_state import LayerState, ModelState
 from lutloom.ir import LutLayer, Network, ThermometerEncoder, VoteHead, classify, network_digest

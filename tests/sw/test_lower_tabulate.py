@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 from lutloom.files.model_state import LayerState, ModelState
 from lutloom.ir import ThermometerEncoder, scores, verify
 from lutloom.lower.tabulate import tabulate

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from lutloom.ir import FAN_IN_MAX, UNUSED
 from lutloom.lower import truth_table
 

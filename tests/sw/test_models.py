@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from lutloom.files.model_state import read_model, write_model
 from lutloom.ir import ThermometerEncoder, pack_images
 from lutloom.lower.trained_scores import trained_scores

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from lutloom.errors import InvalidRecipeError, LutloomError
 from lutloom.recipe import (
     RECIPE_BYTES_MAX,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from lutloom.errors import InvalidFileError, LutloomError
 from lutloom.report.page import render_page, write_report
 from lutloom.report.picture import png_data_uri

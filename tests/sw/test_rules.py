@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from lutloom.models import ActivationFirstLayer, TableLayer
 from lutloom.rules import gather_drive, move_counters, move_weights, output_error, read_addresses
 from lutloom.rules.updates import WEIGHT_FLOOR

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 import pytest
+
 from lutloom.errors import InvalidFileError
 from lutloom.schema import SchemaError, convert, did_you_mean, read_json
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from lutloom.data import Dataset
 from lutloom.errors import InvalidDataError, InvalidFileError, InvalidRecipeError
 from lutloom.ir import ThermometerEncoder

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from lutloom_sim.simulate import simulate
 
 from lutloom.bench.figures import spread
 from lutloom.lower.random_network import random_network
+from lutloom_sim.simulate import simulate
 
 WIDTHS = (1000, 1000, 1000, 1000)
 N_IMAGES = 60_000

@@ -7,7 +7,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 from lutloom import ir
-from lutloom.cli.console import Advance, DisagreementError
+from lutloom.cli.console import Advance, ResultError
 from lutloom.cli.workspace import Workspace
 from lutloom.compare import Comparison, ExecutorResult, compare
 from lutloom.errors import InvalidFileError
@@ -56,13 +56,13 @@ def require_agreement(found: Comparison) -> None:
 
     Raises
     ------
-    DisagreementError
+    ResultError
         Naming every executor that differs.
     """
     differing = [e for e in found.executors if e.mismatches]
     if differing:
         listed = ", ".join(f"{e.title}: {e.mismatches} of {e.images}" for e in differing)
-        raise DisagreementError(
+        raise ResultError(
             f"compare: every executor must answer as the integer interpreter, not otherwise for"
             f" {listed}; lower and simulate again, and report it if it stays"
         )

@@ -19,8 +19,8 @@ LINE_SECONDS = 5.0
 """Least time between two progress lines where there is no terminal."""
 
 
-class DisagreementError(MismatchError):
-    """Report answers that differ after the result, which holds them, has been printed."""
+class ResultError(MismatchError):
+    """Report a result that is not as it must be, after it has been printed."""
 
 
 class Advance(Protocol):
@@ -138,7 +138,7 @@ def print_error(error: BaseException, status: int, *, as_json: bool) -> int:
     """
     message = " ".join(_words(error).split())
     typer.echo(f"lutloom: error: {message}", err=True)
-    if as_json and not isinstance(error, DisagreementError):
+    if as_json and not isinstance(error, ResultError):
         typer.echo(encode({"error": {"kind": type(error).__name__, "message": message}}))
     return status
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-from lutloom_hw.pipeline import Pipeline
-from lutloom_hw.top import Top
-
 from lutloom import ir
 from lutloom.cli.console import Advance
 from lutloom.cli.hardware import pipeline_options
@@ -14,6 +11,8 @@ from lutloom.cli.workspace import Workspace
 from lutloom.emit import TopName, emit_rtlil, emit_verilog
 from lutloom.files.atomic import write_json, write_text
 from lutloom.report.records import EmissionRecord
+from lutloom_hw.pipeline import Pipeline
+from lutloom_hw.top import Top
 
 _TOPS: tuple[TopName, ...] = ("pipeline", "top")
 

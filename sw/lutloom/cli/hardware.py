@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from lutloom_hw.options import PipelineOptions
-
 from lutloom.flow.devices import find_device
 from lutloom.recipe import HardwareSection
+from lutloom_hw.options import PipelineOptions
 
 
 def pipeline_options(hardware: HardwareSection) -> PipelineOptions:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 
-from lutloom_sim.result import SimulationResult
-from lutloom_sim.simulate import simulate, simulate_amaranth
-
 from lutloom import ir
-from lutloom.cli.console import Advance, DisagreementError
+from lutloom.cli.console import Advance, ResultError
 from lutloom.cli.hardware import pipeline_options
 from lutloom.cli.workspace import Workspace
 from lutloom.compare.ladder import Rung, rung
 from lutloom.compare.results import ExecutorName, ExecutorResult
 from lutloom.files.atomic import write_json
 from lutloom.report.records import SimulationRecord
+from lutloom_sim.result import SimulationResult
+from lutloom_sim.simulate import simulate, simulate_amaranth
 
 STALLED_IMAGES = 96
 """Images through Amaranth's simulator, which is slow, for each stall probability."""
@@ -111,7 +110,7 @@ def require_agreement(record: SimulationRecord) -> None:
 
     Raises
     ------
-    DisagreementError
+    ResultError
         Naming what differs.
     """
     faults = [f"{e.title}: {e.mismatches} of {e.images}" for e in record.executors if e.mismatches]
@@ -119,7 +118,7 @@ def require_agreement(record: SimulationRecord) -> None:
         if found.state == "failed":
             faults.append(f"{name}: {found.evidence}")
     if faults:
-        raise DisagreementError(
+        raise ResultError(
             "simulate: every answer must be the network's, but some are not"
             f" ({'; '.join(faults)}); look at one with --waves, and report it"
         )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import msgspec
-from lutloom_sim.netlist_run import simulate_netlist
 
 from lutloom import ir
-from lutloom.cli.console import Advance, DisagreementError
+from lutloom.cli.console import Advance, ResultError
 from lutloom.cli.hardware import pipeline_options
 from lutloom.cli.simulation import executor_result
 from lutloom.cli.workspace import Workspace
@@ -17,6 +16,7 @@ from lutloom.files.atomic import write_json
 from lutloom.flow import SeedResult, TargetResult, find_device, synthesise_and_route
 from lutloom.flow.synth import FLAT_JSON
 from lutloom.report.records import SynthesisRecord
+from lutloom_sim.netlist_run import simulate_netlist
 
 
 def synthesise_network(
@@ -80,13 +80,18 @@ def synthesise_network(
 
 
 def require_agreement(record: SynthesisRecord) -> None:
-    """Raise if the netlist is not proven or not the network.
+    """Raise if the netlist is not proven, not the network, or was never routed.
 
     Raises
     ------
-    DisagreementError
+    ResultError
         Naming what failed.
     """
+    if not record.result.routed:
+        raise ResultError(
+            f"synth: at least one seed must route, but {record.bitstream.evidence};"
+            " lower 'widths', set 'grouped', or try more --seeds"
+        )
     faults = []
     if record.netlist.mismatches:
         faults.append(f"netlist: {record.netlist.mismatches} of {record.netlist.images} differ")
@@ -94,7 +99,7 @@ def require_agreement(record: SynthesisRecord) -> None:
         if found.state == "failed":
             faults.append(f"{name}: {found.evidence}")
     if faults:
-        raise DisagreementError(
+        raise ResultError(
             f"synth: netlist and bitstream must be the network's, but {'; '.join(faults)};"
             " report this as a bug of Lutloom"
         )
@@ -115,5 +120,5 @@ def _proof_rung(result: TargetResult) -> Rung:
 def _bitstream_rung(result: TargetResult) -> Rung:
     if not result.routed:
         reasons = "; ".join(f"seed {s.seed}: {s.reason}" for s in result.seeds)
-        return Rung(state="not run", evidence=f"not routed ({reasons})")
+        return Rung(state="not run", evidence=reasons)
     return rung([result.bitstream_unpacked], f"seed {result.seed}, its hash in the manifest")

@@ -17,13 +17,13 @@ from typing import Literal, get_args
 
 from amaranth.back import rtlil
 from amaranth.lib import wiring
-from lutloom_hw.options import LutStyle, PipelineOptions
-from lutloom_hw.pipeline import Pipeline
-from lutloom_hw.top import Top
 
 from lutloom import ir
 from lutloom.emit.yosys import rtlil_to_verilog
 from lutloom.errors import InvalidRecipeError
+from lutloom_hw.options import LutStyle, PipelineOptions
+from lutloom_hw.pipeline import Pipeline
+from lutloom_hw.top import Top
 
 TopName = Literal["pipeline", "top"]
 

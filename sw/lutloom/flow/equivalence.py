@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from lutloom_hw.input_register import plan_input_copies
 
 from lutloom import ir
 from lutloom.errors import MismatchError
@@ -31,6 +30,7 @@ from lutloom.flow.results import PartProof
 from lutloom.flow.synth import NETLIST, RTL_JSON, Synthesis
 from lutloom.flow.toolchain import Command, Outcome, insist, run_each
 from lutloom.flow.wiring import LayerPorts, layer_ports
+from lutloom_hw.input_register import plan_input_copies
 
 CELL_MODELS = "cells.v"
 """The minimal models' file beside the netlist."""

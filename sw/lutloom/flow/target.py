@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lutloom_hw.options import PipelineOptions
-
 from lutloom import ir
 from lutloom.emit import emit_rtlil
 from lutloom.errors import InvalidRecipeError
@@ -34,6 +32,7 @@ from lutloom.flow.results import PartProof, Seconds, SeedResult, TargetResult
 from lutloom.flow.synth import FLAT_JSON, NETLIST_JSON, RTL_JSON, Synthesis, synthesise
 from lutloom.flow.toolchain import ToolIdentity, ToolName, identify
 from lutloom.flow.wiring import prove_wiring
+from lutloom_hw.options import PipelineOptions
 
 
 def prove(

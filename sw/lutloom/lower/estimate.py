@@ -17,6 +17,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+
+from lutloom.ir import Network
+from lutloom.lower.vote_cost import popcount_cost
 from lutloom_hw.argmax import Argmax
 from lutloom_hw.input_register import InputRegister
 from lutloom_hw.layer import LutLayer
@@ -26,9 +29,6 @@ from lutloom_hw.pipeline import Pipeline
 from lutloom_hw.stage import Stage, bits_for
 from lutloom_hw.top import Top
 from lutloom_hw.vote import Vote
-
-from lutloom.ir import Network
-from lutloom.lower.vote_cost import popcount_cost
 
 _NEURON_LUT4: dict[Family, tuple[int, ...]] = {
     "ice40": (0, 1, 1, 1, 1, 3, 6),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jinja2
 
 from lutloom.compare.ladder import EXPLANATIONS
+from lutloom.compare.results import ExecutorName
 from lutloom.errors import MissingExtraError
 from lutloom.files.atomic import write_json, write_text
 from lutloom.report.picture import png_data_uri
@@ -88,12 +89,13 @@ def render_page(results: Report) -> str:
 
 def _executor_rows(models: Sequence[ModelReport]) -> list[dict[str, Any]]:
     """Line executors up over all models: one row an executor, one cell a model."""
-    titles: dict[str, str] = {}
+    titles: dict[ExecutorName, str] = {}
     for model in models:
         for executor in model.details.executors:
             titles.setdefault(executor.name, executor.title)
     rows = []
-    for name, title in titles.items():
+    for name in sorted(titles, key=get_args(ExecutorName).index):
+        title = titles[name]
         cells = [
             next((e for e in model.details.executors if e.name == name), None) for model in models
         ]
