@@ -17,6 +17,7 @@ from lutloom import ir
 from lutloom_hw.options import LutStyle
 from lutloom_hw.stage import Stage
 from lutloom_hw.usage import first_readers, reader_regions
+from lutloom_hw.wide import join
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,7 +157,7 @@ class InputRegister(Stage):
         copies = []
         start = 0
         for region, end in enumerate(self.region_ends):
-            bits = Cat(self.i.payload[bit] for bit in self.source[start:end].tolist())
+            bits = join(m, [self.i.payload[bit] for bit in self.source[start:end].tolist()])
             copy = Signal(end - start, name=f"region{region}", reset_less=True)
             if self.lut_style == "expression":
                 m.d.sync += copy.eq(bits)

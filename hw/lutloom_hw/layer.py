@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lutloom import ir
 from lutloom_hw.options import LutStyle
 from lutloom_hw.stage import Stage
+from lutloom_hw.wide import join
 
 
 def neuron_names(layer: ir.LutLayer, number: int) -> list[str]:
@@ -101,7 +102,7 @@ class LutLayer(Stage):
             looked_up.append(self._look_up(m, table, n_taps, address))
 
         neurons = Signal(layer.n_neurons, name="neurons", reset_less=True)
-        m.d.sync += neurons.eq(Cat(looked_up))
+        m.d.sync += neurons.eq(join(m, looked_up))
         m.d.comb += self.o.payload.eq(neurons)
         for j, name in enumerate(neuron_names(layer, self.number)):
             m.d.comb += Signal(name=name).eq(neurons[j])

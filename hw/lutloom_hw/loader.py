@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from lutloom import ir
 from lutloom_hw.stage import Block
+from lutloom_hw.wide import join
 
 
 class ImageLoader(Block):
@@ -171,7 +172,7 @@ class ImageLoader(Block):
                 m.d.sync += captured.eq(Cat(taps))
             for k, bit in enumerate(bits):
                 image[bit] = captured[k]
-        return Cat(image)
+        return join(m, image)
 
 
 def at_least(value: Value, threshold: int) -> Value:
