@@ -8,7 +8,8 @@ import pytest
 
 from lutloom.errors import InvalidRecipeError, ToolError
 from lutloom.flow import check_fit, find_device, place_and_route
-from lutloom.flow.place_route import _judge, _unpacks, sha256_of
+from lutloom.flow.bitstream import sha256_of, unpacks
+from lutloom.flow.place_route import _judge
 from lutloom.flow.results import Resources, SeedResult
 from lutloom.flow.toolchain import Command, Outcome
 
@@ -36,7 +37,7 @@ def test_two_seeds_give_clocks_and_a_bitstream(planted: Any) -> None:
     data[len(data) // 2] ^= 1  # a fault the unpacked text must show
     placement.bitstream.write_bytes(bytes(data))
     try:
-        same = _unpacks(planted.synthesis.folder, device, best.seed, placement.bitstream)
+        same = unpacks(planted.synthesis.folder, device.family, best.seed, placement.bitstream)
     except ToolError:
         same = False
     assert not same

@@ -10,7 +10,7 @@ import pytest
 from lutloom import ir
 from lutloom.errors import InvalidRecipeError
 from lutloom.flow import PartProof, TargetResult, synthesise_and_route
-from lutloom.flow.place_route import sha256_of
+from lutloom.flow.bitstream import sha256_of
 from lutloom_hw.options import PipelineOptions
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from lutloom.errors import MissingExtraError, ToolError
-from lutloom.flow import toolchain
-from lutloom.flow.toolchain import Command, ToolTimeoutError, identify, run, run_each
+from lutloom.flow import toolchain, tools
+from lutloom.flow.toolchain import Command, ToolTimeoutError, run, run_each
+from lutloom.flow.tools import identify
 
 
 @pytest.fixture
@@ -162,9 +163,9 @@ def test_warm_compiles_what_is_cold_and_reports_what_cannot_be(
 ) -> None:
     monkeypatch.delenv("LUTLOOM_ICEPACK", raising=False)
     monkeypatch.setenv("YOWASP_CACHE_DIR", str(tmp_path / "cache"))
-    assert not toolchain.is_warm("icepack")
+    assert not tools.is_warm("icepack")
     toolchain.warm(("icepack",))
-    assert toolchain.is_warm("icepack")
+    assert tools.is_warm("icepack")
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("YOWASP_CACHE_DIR", str(tmp_path / "file"))
     with pytest.raises(ToolError, match="must compile into"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -43,8 +44,9 @@ def watching(console: Console) -> Iterator[Watch]:
     from rich.console import Console as RichConsole
     from rich.live import Live
 
+    started = time.monotonic()
     with Live(console=RichConsole(stderr=True), refresh_per_second=5) as live:
-        yield lambda table: live.update(_draw(table))
+        yield lambda table: live.update(draw_steps(table, time.monotonic() - started))
 
 
 class _Lines:
@@ -64,12 +66,28 @@ class _Lines:
                 self._console.say(f"[{done}/{len(table)}] {name}: {state}{seconds}")
 
 
-def _draw(table: Sequence[Progress]) -> Table:
+def draw_steps(table: Sequence[Progress], seconds: float) -> Table:
+    """Draw all steps, one a line, with how many are done and how long it has taken.
+
+    Parameters
+    ----------
+    table : sequence of Progress
+    seconds : float
+
+    Returns
+    -------
+    rich.table.Table
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    done = sum(progress.state in ("done", "skipped") for progress in table)
+    minutes = f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+    title = f"{done} of {len(table)} steps, {minutes}"
+    drawn = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+    )
     drawn.add_column("step", no_wrap=True)
     drawn.add_column("", no_wrap=True)
     drawn.add_column("time", justify="right", no_wrap=True)

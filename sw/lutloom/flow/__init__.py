@@ -11,7 +11,8 @@ from lutloom.flow.place_route import Placement, check_fit, place_and_route
 from lutloom.flow.results import Fmax, PartProof, Resources, SeedResult, TargetResult
 from lutloom.flow.synth import Synthesis, synthesise
 from lutloom.flow.target import prove, synthesise_and_route
-from lutloom.flow.toolchain import ToolIdentity, ToolTimeoutError, identify, warm
+from lutloom.flow.toolchain import ToolTimeoutError, warm
+from lutloom.flow.tools import ToolIdentity, identify
 
 __all__ = [
     "synthesise_and_route",

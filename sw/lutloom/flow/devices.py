@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lutloom.errors import InvalidRecipeError
-from lutloom.flow.toolchain import ToolName
+from lutloom.flow.tools import ToolName
 
 FpgaFamily = Literal["ice40", "ecp5"]
 

@@ -11,10 +11,11 @@ import msgspec
 
 from lutloom import ir
 from lutloom.files.atomic import write_json
+from lutloom.flow.bitstream import sha256_of
 from lutloom.flow.devices import Device
-from lutloom.flow.place_route import Placement, place_arguments, sha256_of
+from lutloom.flow.place_route import Placement, place_arguments
 from lutloom.flow.synth import FLAT_JSON, NETLIST_JSON, NETLIST_VERILOG, RTL, Synthesis
-from lutloom.flow.toolchain import ToolIdentity
+from lutloom.flow.tools import ToolIdentity
 
 MANIFEST = "manifest.json"
 

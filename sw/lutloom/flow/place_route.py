@@ -12,7 +12,6 @@ Example
 
 from __future__ import annotations
 
-import hashlib
 import re
 import statistics
 from collections.abc import Callable, Sequence
@@ -23,16 +22,14 @@ from typing import Any
 import msgspec
 
 from lutloom.errors import InvalidRecipeError, ToolError
+from lutloom.flow.bitstream import pack, routed_names, sha256_of, unpacks
 from lutloom.flow.devices import Device, larger_devices
 from lutloom.flow.results import Fmax, SeedResult
 from lutloom.flow.synth import FLAT_JSON, Synthesis
-from lutloom.flow.toolchain import Command, Outcome, log_lines, run, run_each
+from lutloom.flow.toolchain import Command, Outcome, log_lines, run_each
 
 SEED_TIME_LIMIT_S = 600.0
 """Wall time a seed may take before it counts as not routed."""
-
-UNPACKED = "unpacked.txt"
-"""The bitstream as text again."""
 
 _UTILISATION = re.compile(r"Info:\s+(\S+):\s+(\d+)/\s*(\d+)\s+\d+%")
 _LOGIC = ("ICESTORM_LC", "TRELLIS_COMB", "TRELLIS_FF")
@@ -87,11 +84,6 @@ class Placement:
         return Fmax(
             min=min(routed.values()), median=statistics.median(routed.values()), seeds=routed
         )
-
-
-def sha256_of(path: Path) -> str:
-    """Digest a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def check_fit(synthesis: Synthesis, device: Device) -> None:
@@ -149,7 +141,7 @@ def place_arguments(device: Device, seed: int) -> tuple[str, ...]:
     -------
     tuple of str
     """
-    routed, report = _names(device, seed)
+    routed, report = routed_names(device.family, seed)
     ice40 = device.family == "ice40"
     return (
         *device.arguments,
@@ -170,15 +162,9 @@ def _command(folder: Path, device: Device, seed: int, time_limit_s: float) -> Co
         place_arguments(device, seed),
         folder,
         f"nextpnr-{seed}.log",
-        products=_names(device, seed),
+        products=routed_names(device.family, seed),
         time_limit_s=time_limit_s,
     )
-
-
-def _names(device: Device, seed: int) -> tuple[str, str]:
-    """Name what one seed's run makes: the routed text and the report."""
-    extension = "asc" if device.family == "ice40" else "config"
-    return f"routed-{seed}.{extension}", f"nextpnr-{seed}.json"
 
 
 def _describe_path(report: _Report) -> str:
@@ -216,7 +202,7 @@ def _judge(outcome: Outcome, device: Device, seed: int) -> SeedResult:
             reason=f"stopped after {limit:g} s: {outcome.last_words('Info')}",
         )
     if not outcome.missing:
-        path = outcome.command.folder / _names(device, seed)[1]
+        path = outcome.command.folder / routed_names(device.family, seed)[1]
         report = msgspec.json.decode(path.read_bytes(), type=_Report)
         return SeedResult(
             seed=seed,
@@ -291,54 +277,8 @@ def place_and_route(
     if not routed:
         return Placement(tuple(ordered), None, None, None, cpu_s)
     best = max(routed, key=lambda result: (result.fmax_mhz or 0.0, -result.seed))
-    bitstream = _pack(synthesis.folder, device, best.seed)
+    bitstream = pack(synthesis.folder, device.family, best.seed)
     packed = msgspec.structs.replace(best, bitstream_sha256=sha256_of(bitstream))
     ordered[ordered.index(best)] = packed
-    unpacked = _unpacks(synthesis.folder, device, best.seed, bitstream)
+    unpacked = unpacks(synthesis.folder, device.family, best.seed, bitstream)
     return Placement(tuple(ordered), best.seed, bitstream, unpacked, round(cpu_s, 1))
-
-
-def _pack(folder: Path, device: Device, seed: int) -> Path:
-    routed, _ = _names(device, seed)
-    if device.family == "ice40":
-        name = "bitstream.bin"
-        run(Command("icepack", (routed, name), folder, "icepack.log", (name,)))
-    else:
-        name = "bitstream.bit"
-        run(Command("ecppack", ("--compress", routed, name), folder, "ecppack.log", (name,)))
-    return folder / name
-
-
-def _tiles(text: str) -> dict[str, list[str]]:
-    """Read iCE40's configuration text: the rows of each tile; memories of zeros left out."""
-    tiles: dict[str, list[str]] = {}
-    rows: list[str] = []
-    for line in text.splitlines():
-        if line.startswith((".comment", ".sym")):
-            rows = []
-        elif line.startswith("."):
-            rows = tiles[line] = []
-        elif line:
-            rows.append(line)
-    return {
-        name: rows
-        for name, rows in tiles.items()
-        if not (name.startswith(".ram_data") and not any(row.strip("0") for row in rows))
-    }
-
-
-def _unpacks(folder: Path, device: Device, seed: int, bitstream: Path) -> bool:
-    """Unpack the bitstream and compare it with what nextpnr wrote.
-
-    iCE40's text is compared tile by tile.  ECP5's text leaves defaults out on one side only, so the
-    unpacked text is packed again: the same bits.
-    """
-    routed, _ = _names(device, seed)
-    if device.family == "ice40":
-        run(Command("iceunpack", (bitstream.name, UNPACKED), folder, "iceunpack.log", (UNPACKED,)))
-        wrote, found = (_tiles((folder / name).read_text()) for name in (routed, UNPACKED))
-        return wrote == found
-    again = "packed-again.bit"
-    run(Command("ecpunpack", (bitstream.name, UNPACKED), folder, "ecpunpack.log", (UNPACKED,)))
-    run(Command("ecppack", ("--compress", UNPACKED, again), folder, "ecppack-again.log", (again,)))
-    return (folder / again).read_bytes() == bitstream.read_bytes()

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from lutloom.flow.toolchain import ToolIdentity
+from lutloom.flow.tools import ToolIdentity
 
 PART_NAMES = ("layers", "vote", "argmax", "input", "loader", "other")
 """The parts resources are counted by, in the order reports show them."""

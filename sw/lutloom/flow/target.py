@@ -15,6 +15,7 @@ from pathlib import Path
 from lutloom import ir
 from lutloom.emit import emit_rtlil
 from lutloom.errors import InvalidRecipeError
+from lutloom.flow.bitstream import sha256_of
 from lutloom.flow.cells import prove_cells
 from lutloom.flow.devices import Device, find_device
 from lutloom.flow.equivalence import prove_layers
@@ -26,11 +27,10 @@ from lutloom.flow.place_route import (
     Placement,
     check_fit,
     place_and_route,
-    sha256_of,
 )
 from lutloom.flow.results import PartProof, Seconds, SeedResult, TargetResult
 from lutloom.flow.synth import FLAT_JSON, NETLIST_JSON, RTL_JSON, Synthesis, synthesise
-from lutloom.flow.toolchain import ToolIdentity, ToolName, identify
+from lutloom.flow.tools import ToolIdentity, ToolName, identify
 from lutloom.flow.wiring import prove_wiring
 from lutloom_hw.options import PipelineOptions
 

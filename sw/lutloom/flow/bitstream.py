@@ -1,0 +1,112 @@
+"""Bitstreams: packed from the routed text, unpacked again to see that nothing was lost.
+
+Example
+-------
+>>> bitstream = pack(folder, "ice40", seed=1)
+>>> unpacks(folder, "ice40", 1, bitstream)
+True
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from lutloom.flow.devices import FpgaFamily
+from lutloom.flow.toolchain import Command, run
+
+UNPACKED = "unpacked.txt"
+"""The bitstream as text again."""
+
+
+def sha256_of(path: Path) -> str:
+    """Digest a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def routed_names(family: FpgaFamily, seed: int) -> tuple[str, str]:
+    """Name what one seed's run makes: the routed text and the report."""
+    extension = "asc" if family == "ice40" else "config"
+    return f"routed-{seed}.{extension}", f"nextpnr-{seed}.json"
+
+
+def pack(folder: Path, family: FpgaFamily, seed: int) -> Path:
+    """Pack a seed's routed text into a bitstream.
+
+    Parameters
+    ----------
+    folder : Path
+        Where nextpnr ran.
+    family : {"ice40", "ecp5"}
+    seed : int
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ToolError
+        If the packer fails.
+    """
+    routed, _ = routed_names(family, seed)
+    if family == "ice40":
+        name = "bitstream.bin"
+        run(Command("icepack", (routed, name), folder, "icepack.log", (name,)))
+    else:
+        name = "bitstream.bit"
+        run(Command("ecppack", ("--compress", routed, name), folder, "ecppack.log", (name,)))
+    return folder / name
+
+
+def _tiles(text: str) -> dict[str, list[str]]:
+    """Read iCE40's configuration text: the rows of each tile; memories of zeros left out."""
+    tiles: dict[str, list[str]] = {}
+    rows: list[str] = []
+    for line in text.splitlines():
+        if line.startswith((".comment", ".sym")):
+            rows = []
+        elif line.startswith("."):
+            rows = tiles[line] = []
+        elif line:
+            rows.append(line)
+    return {
+        name: rows
+        for name, rows in tiles.items()
+        if not (name.startswith(".ram_data") and not any(row.strip("0") for row in rows))
+    }
+
+
+def unpacks(folder: Path, family: FpgaFamily, seed: int, bitstream: Path) -> bool:
+    """Unpack the bitstream and compare it with what nextpnr wrote.
+
+    iCE40's text is compared tile by tile.  ECP5's text leaves defaults out on one side only, so the
+    unpacked text is packed again: the same bits.
+
+    Parameters
+    ----------
+    folder : Path
+        Where nextpnr ran.
+    family : {"ice40", "ecp5"}
+    seed : int
+    bitstream : Path
+        From :func:`pack`, in ``folder``.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    ToolError
+        If the bitstream cannot be unpacked at all.
+    """
+    routed, _ = routed_names(family, seed)
+    if family == "ice40":
+        run(Command("iceunpack", (bitstream.name, UNPACKED), folder, "iceunpack.log", (UNPACKED,)))
+        wrote, found = (_tiles((folder / name).read_text()) for name in (routed, UNPACKED))
+        return wrote == found
+    again = "packed-again.bit"
+    run(Command("ecpunpack", (bitstream.name, UNPACKED), folder, "ecpunpack.log", (UNPACKED,)))
+    run(Command("ecppack", ("--compress", UNPACKED, again), folder, "ecppack-again.log", (again,)))
+    return (folder / again).read_bytes() == bitstream.read_bytes()
