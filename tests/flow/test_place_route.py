@@ -108,6 +108,13 @@ def test_any_other_failure_is_the_tools(tmp_path: Path) -> None:
         _judge(outcome(tmp_path, "ERROR: no top module\n", 1), find_device("hx8k"), 1)
 
 
+def test_a_torn_report_is_the_tools_fault(tmp_path: Path) -> None:
+    (tmp_path / "routed-1.asc").write_text(".device 8k\n")
+    (tmp_path / "nextpnr-1.json").write_text('{"fmax": {"clk"')
+    with pytest.raises(ToolError, match="must be a whole report"):
+        _judge(outcome(tmp_path, "", 0), find_device("hx8k"), 1)
+
+
 def test_a_missed_clock_is_no_failure(tmp_path: Path) -> None:
     (tmp_path / "routed-1.asc").write_text(".device 8k\n")
     (tmp_path / "nextpnr-1.json").write_text(

@@ -80,6 +80,11 @@ def test_a_product_of_an_earlier_run_does_not_count(fake_yosys: Path, tmp_path: 
         run(shell(tmp_path, "true", "out"))
 
 
+def test_a_folder_that_is_not_there(fake_yosys: Path, tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="must be able to write in .*none, not No such file"):
+        run(shell(tmp_path / "none", "true"))
+
+
 def test_time_limit_ends_the_tool_and_its_children(fake_yosys: Path, tmp_path: Path) -> None:
     with pytest.raises(ToolTimeoutError, match=r"must end within 0\.5 s"):
         run(shell(tmp_path, "sleep 60 & echo $! > pid; wait", limit_s=0.5))

@@ -191,6 +191,17 @@ def test_the_module_runs_as_a_program() -> None:
     assert done.stderr.startswith("lutloom: error: No such command 'nonsense'")
 
 
+def test_a_request_to_end_is_an_interrupt(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys, lutloom.report\n"
+        "lutloom.report.collect = lambda *_: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "from lutloom.cli import main; sys.exit(main(['report', '.']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr == "lutloom: error: interrupted; what was finished is kept\n"
+
+
 def test_examples_keep_to_their_lines() -> None:
     assert examples("lutloom a", "lutloom b").splitlines()[1:] == ["  lutloom a", "  lutloom b"]
 

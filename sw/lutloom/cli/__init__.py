@@ -8,8 +8,11 @@ or differing answer: 1 an error, 2 wrong usage, 130 interrupted.
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import typer
 
@@ -19,6 +22,19 @@ from lutloom.errors import LutloomError
 
 STATUS_ERROR = 1
 STATUS_INTERRUPTED = 130
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Let SIGTERM keep checkpoints and stop child processes, as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Threads that wait must sleep, not spin: spinning doubles a training's time on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        status = app(words, prog_name="lutloom", standalone_mode=False)
+        with _terminated_like_interrupted():
+            status = app(words, prog_name="lutloom", standalone_mode=False)
     except (LutloomError, OSError, MemoryError) as error:
         return print_error(error, STATUS_ERROR, as_json=as_json)
     except typer.TyperException as error:

@@ -259,7 +259,6 @@ def prove_cells(family: FpgaFamily, folder: Path, models: str | None = None) -> 
     ToolError
         If a model differs from the library.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "cells_minimal.v", cell_models(family) if models is None else models)
     for name in ("minimal", "vendor"):
         write_text(folder / f"bench_{name}.v", _bench(family, name))

@@ -167,6 +167,16 @@ def _command(folder: Path, device: Device, seed: int, time_limit_s: float) -> Co
     )
 
 
+def _read_report(path: Path) -> _Report:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Report)
+    except msgspec.DecodeError as error:
+        raise ToolError(
+            f"{path}: must be a whole report of nextpnr's ({error}); "
+            "free some space on the disk and run again"
+        ) from None
+
+
 def _describe_path(report: _Report) -> str:
     """Say in one line how the slowest path between registers of one clock spends its time."""
     slowest, words = 0.0, ""
@@ -202,8 +212,7 @@ def _judge(outcome: Outcome, device: Device, seed: int) -> SeedResult:
             reason=f"stopped after {limit:g} s: {outcome.last_words('Info')}",
         )
     if not outcome.missing:
-        path = outcome.command.folder / routed_names(device.family, seed)[1]
-        report = msgspec.json.decode(path.read_bytes(), type=_Report)
+        report = _read_report(outcome.command.folder / routed_names(device.family, seed)[1])
         return SeedResult(
             seed=seed,
             routed=True,

@@ -14,7 +14,6 @@ Example
 from __future__ import annotations
 
 import re
-import shutil
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,9 +176,8 @@ def synthesise(
     ToolError
         If Yosys fails, makes a cell that has no proven model, or adds one in flattening.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / RTL, _keep_names(rtlil) if family == "ice40" else rtlil)
-    shutil.copyfile(MODELS / "wide_ice40.v", folder / "wide_ice40.v")
+    write_text(folder / "wide_ice40.v", (MODELS / "wide_ice40.v").read_text())
     script = _SCRIPT.format(
         top=top,
         flip_flops=_FLIP_FLOPS[family],

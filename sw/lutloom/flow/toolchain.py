@@ -118,13 +118,20 @@ class _Run:
 
     def __init__(self, command: Command) -> None:
         self.command = command
-        for name in (*command.products, command.log):
-            (command.folder / name).unlink(missing_ok=True)
+        try:
+            for name in (*command.products, command.log):
+                (command.folder / name).unlink(missing_ok=True)
+            log = command.log_path.open("wb")
+        except OSError as error:
+            raise ToolError(
+                f"{command.tool}: must be able to write in {command.folder}, not {error.strerror}; "
+                "choose a folder you may write to"
+            ) from None
         lifeline, self._writing_end = os.pipe()
         self._began = time.monotonic()
         self._timed_out = False
         try:
-            with command.log_path.open("wb") as log:
+            with log:
                 self.process = subprocess.Popen(
                     launch_line(command.tool, lifeline, command.arguments),
                     cwd=command.folder,
@@ -136,7 +143,7 @@ class _Run:
                     start_new_session=True,
                 )
         except BaseException:
-            os.close(self._writing_end)
+            self._let_go()
             raise
         finally:
             os.close(lifeline)
@@ -151,7 +158,7 @@ class _Run:
         if pid == 0:
             return None
         self.process.returncode = os.waitstatus_to_exitcode(status)
-        os.close(self._writing_end)
+        self._let_go()
         return Outcome(
             command=self.command,
             exit_status=self.process.returncode,
@@ -161,15 +168,22 @@ class _Run:
             memory_peak_bytes=usage.ru_maxrss * 1024,
         )
 
+    def _let_go(self) -> None:
+        """Close our end of the lifeline, once."""
+        if self._writing_end >= 0:
+            os.close(self._writing_end)
+            self._writing_end = -1
+
     def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """End the tool now and forget it."""
-        self._kill()
-        self.process.wait()
-        os.close(self._writing_end)
+        if self.process.returncode is None:
+            self._kill()
+            self.process.wait()
+        self._let_go()
 
 
 def run_each(commands: Sequence[Command], parallel: int | None = None) -> Iterator[Outcome]:
