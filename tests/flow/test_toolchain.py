@@ -81,7 +81,7 @@ def test_a_product_of_an_earlier_run_does_not_count(fake_yosys: Path, tmp_path: 
 
 
 def test_a_folder_that_is_not_there(fake_yosys: Path, tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match="must be able to write in .*none, not No such file"):
+    with pytest.raises(ToolError, match=r"must be able to write in .*none, not No such file"):
         run(shell(tmp_path / "none", "true"))
 
 
