@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +95,9 @@ def test_emit_writes_text_that_names_the_neurons(
 def test_compare_and_report_need_no_torch(
     work: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "torch", None)
-    monkeypatch.delitem(__import__("sys").modules, "lutloom.models", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for name in [name for name in sys.modules if name.startswith("lutloom.models")]:
+        monkeypatch.delitem(sys.modules, name)  # another test may have imported them
     lowered(capsys, work)
     status, found, _ = run(capsys, "compare", "--work", work)
     assert status == 0
