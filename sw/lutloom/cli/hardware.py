@@ -23,5 +23,6 @@ def pipeline_options(hardware: HardwareSection) -> PipelineOptions:
         input_copies=hardware.input_copies,
         vote_form=None if hardware.vote_form == "auto" else hardware.vote_form,
         vote_register_every=hardware.vote_register_every or None,
+        argmax_clocks_per_round=hardware.argmax_clocks_per_round or None,
         pixels_per_beat=hardware.pixels_per_beat,
     )

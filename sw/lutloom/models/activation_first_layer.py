@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from lutloom.models.layer import Layer
+from lutloom.files.model_state import LayerState
+from lutloom.models.layer import LearningLayer, flat_array
 from lutloom.rules import move_weights
 
 _LIMIT = 1.0
@@ -34,7 +36,7 @@ def weighted_tables(weight: Tensor, polarity_in: Tensor, threshold: Tensor) -> T
     return total > threshold.to(torch.float64)[..., None]
 
 
-class ActivationFirstLayer(Layer):
+class ActivationFirstLayer(LearningLayer):
     """Learn magnitudes of weights whose signs are fixed; the step comes before the sum.
 
     The output is ``sum(weight * polarity_in * x) > threshold`` over inputs ``x`` of 0 and 1, where
@@ -105,6 +107,16 @@ class ActivationFirstLayer(Layer):
             self.polarity_source, self.polarity,
         )  # fmt: skip
         self.refresh()
+
+    def to_state(self) -> LayerState:
+        """Give wiring, weights, their signs and thresholds."""
+        return LayerState(
+            kind="activation_first",
+            fan_in=self.flat_wiring(),
+            weight=flat_array(self.weight),
+            polarity_in=flat_array(self.polarity_in).astype(np.int8),
+            threshold=flat_array(self.threshold),
+        )
 
     def _forget(self, groups: Tensor, neurons: Tensor, drive: Tensor) -> None:
         bits = self._input_bits

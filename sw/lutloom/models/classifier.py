@@ -9,13 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lutloom.files.model_state import LayerState, ModelState
+from lutloom.files.model_state import ModelState
 from lutloom.ir import ThermometerEncoder
-from lutloom.models.activation_first_layer import ActivationFirstLayer
 from lutloom.models.bits import WORD_BITS, byte_lanes, count_votes, pack_bits
-from lutloom.models.layer import Layer
+from lutloom.models.layer import Layer, LearningLayer
 from lutloom.models.stored_layer import StoredLayer
-from lutloom.models.table_layer import TableLayer
 
 _BATCH = 4096
 
@@ -48,6 +46,11 @@ class VotingClassifier(nn.Module):
     def stack(self) -> list[Layer]:
         """The layers, in order."""
         return [layer for layer in self.layers if isinstance(layer, Layer)]
+
+    @property
+    def learning_stack(self) -> list[LearningLayer]:
+        """The layers that can learn, in order: all, unless the model was read from a file."""
+        return [layer for layer in self.layers if isinstance(layer, LearningLayer)]
 
     @property
     def n_votes(self) -> int:
@@ -138,31 +141,9 @@ class VotingClassifier(nn.Module):
         return ModelState(
             encoder=self.encoder,
             n_classes=self.n_classes,
-            layers=tuple(_layer_state(layer) for layer in self.stack),
+            layers=tuple(layer.to_state() for layer in self.learning_stack),
             metadata=metadata,
         )
-
-
-def _array(tensor: Tensor) -> NDArray[np.float32]:
-    array: NDArray[np.float32] = tensor.flatten(0, 1).cpu().numpy()
-    return array
-
-
-def _layer_state(layer: Layer) -> LayerState:
-    fan_in = layer.flat_fan_in.to(torch.int32).cpu().numpy()
-    if isinstance(layer, TableLayer):
-        counter = _array(layer.counter)
-        kept = counter.astype(np.int8) if layer.counter_bits else counter
-        return LayerState(kind="table", fan_in=fan_in, counter=kept)
-    if isinstance(layer, ActivationFirstLayer):
-        return LayerState(
-            kind="activation_first",
-            fan_in=fan_in,
-            weight=_array(layer.weight),
-            polarity_in=_array(layer.polarity_in).astype(np.int8),
-            threshold=_array(layer.threshold),
-        )
-    raise TypeError(f"no stored form for {type(layer).__name__}")
 
 
 @torch.inference_mode()
@@ -187,7 +168,7 @@ def classify_torch(
     layers = [StoredLayer(s, n) for s, n in zip(state.layers, sizes[:-1], strict=True)]
     model = VotingClassifier(state.encoder, layers, state.n_classes)
     model.to(device)
-    scores = model.scores(torch.from_numpy(np.ascontiguousarray(images)).to(device))
+    scores = model.scores(torch.tensor(images, device=device))
     classes: NDArray[np.int64] = scores.cpu().numpy().argmax(axis=1)
     return classes
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lutloom.files.model_state import LayerState
 from lutloom.models.bits import look_up
 from lutloom.rules import gather_drive, read_addresses
 
 
-class Layer(nn.Module):
-    """Hold one layer of equal groups of neurons, one group for each output.
+class Layer(nn.Module, ABC):
+    """Evaluate one layer of equal groups of neurons, one group for each output.
 
     Parameters
     ----------
@@ -47,9 +53,9 @@ class Layer(nn.Module):
         first = torch.arange(self.n_groups, device=self.fan_in.device) * self.n_inputs
         return (self.fan_in + first[:, None, None]).flatten(0, 1)
 
+    @abstractmethod
     def tables(self) -> Tensor:
         """Give the truth tables, ``bool[n_groups, n_neurons, 2**k]``."""
-        raise NotImplementedError(f"{type(self).__name__} must say what its tables are")
 
     def refresh(self) -> None:
         """Take the truth tables over into evaluation; needed after every change."""
@@ -68,6 +74,10 @@ class Layer(nn.Module):
         """
         return look_up(words, self.flat_fan_in, self._masks)
 
+
+class LearningLayer(Layer):
+    """Learn from one error an output and the layer's own previous input."""
+
     def drive(self, previous_input: Tensor, error: Tensor, fan_in: Tensor | None = None) -> Tensor:
         """Gather the error by what the previous input selects.
 
@@ -85,9 +95,25 @@ class Layer(nn.Module):
         wiring = self.fan_in if fan_in is None else fan_in
         return gather_drive(read_addresses(previous_input, wiring), error, 1 << self.k)
 
+    @abstractmethod
     def learn(self, drive: Tensor, learning_rate: float) -> None:
-        """Move by learning rate x drive; see :mod:`lutloom.rules`."""
-        raise NotImplementedError(f"{type(self).__name__} must say what moves")
+        """Move by learning rate x drive; see :mod:`lutloom.rules`.
+
+        Parameters
+        ----------
+        drive : float32[n_groups, n_neurons, 2**k]
+        learning_rate : float
+            As a share of the range of what moves.
+        """
+
+    def flat_wiring(self) -> NDArray[np.int32]:
+        """Give :attr:`flat_fan_in` as it is stored, ``int32[n_groups * n_neurons, k]``."""
+        wiring: NDArray[np.int32] = self.flat_fan_in.to(torch.int32).cpu().numpy()
+        return wiring
+
+    @abstractmethod
+    def to_state(self) -> LayerState:
+        """Give what was learnt as plain arrays, groups one after another."""
 
     def replace(self, neurons: Tensor, fan_in: Tensor, drive: Tensor) -> None:
         """Rewire neurons and set what they know from one gathered drive.
@@ -102,8 +128,9 @@ class Layer(nn.Module):
         self.fan_in[groups, neurons] = fan_in
         self._forget(groups, neurons, drive)
 
+    @abstractmethod
     def _forget(self, groups: Tensor, neurons: Tensor, drive: Tensor) -> None:
-        raise NotImplementedError(f"{type(self).__name__} must say how a neuron begins anew")
+        """Begin neurons anew from one gathered drive, as :meth:`replace` says."""
 
     def reorder(self, order: Tensor) -> None:
         """Put the neurons of each group in another order.
@@ -121,3 +148,18 @@ class Layer(nn.Module):
         """List the buffers that have a row for each neuron."""
         shape = (self.n_groups, self.n_neurons)
         return [b for b in self.buffers() if b.shape[:2] == shape]
+
+
+def flat_array(tensor: Tensor) -> NDArray[Any]:
+    """Give a tensor of groups and neurons as one numpy array of all neurons.
+
+    Parameters
+    ----------
+    tensor : [n_groups, n_neurons, ...]
+
+    Returns
+    -------
+    [n_groups * n_neurons, ...]
+    """
+    array: NDArray[Any] = tensor.flatten(0, 1).cpu().numpy()
+    return array

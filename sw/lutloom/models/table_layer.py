@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from lutloom.models.layer import Layer
+from lutloom.files.model_state import LayerState
+from lutloom.models.layer import LearningLayer, flat_array
 from lutloom.rules import move_counters
 
 COUNTER_BITS_MIN, COUNTER_BITS_MAX = 2, 8
 """Width of integer counters."""
 
 
-class TableLayer(Layer):
+class TableLayer(LearningLayer):
     """Learn any truth table: the output bit is the sign of the counter the inputs select.
 
     Parameters
@@ -68,6 +70,12 @@ class TableLayer(Layer):
         """
         move_counters(self.counter, drive, learning_rate * self.limit, self.limit, self._rounding)
         self.refresh()
+
+    def to_state(self) -> LayerState:
+        """Give wiring and counters; int8 where they are integers."""
+        counter = flat_array(self.counter)
+        kept = counter.astype(np.int8) if self.counter_bits else counter
+        return LayerState(kind="table", fan_in=self.flat_wiring(), counter=kept)
 
     def _forget(self, groups: Tensor, neurons: Tensor, drive: Tensor) -> None:
         scale = drive.abs().amax(dim=-1, keepdim=True).clamp(min=1e-9)

@@ -1,6 +1,6 @@
 """Training: batches, wiring, the loop, checkpoints."""
 
 from lutloom.train.checkpoint import EpochRecord
-from lutloom.train.trainer import Trainer, TrainingResult, train
+from lutloom.train.trainer import CHECKPOINT_NAME, Trainer, TrainingResult, train
 
-__all__ = ["EpochRecord", "Trainer", "TrainingResult", "train"]
+__all__ = ["CHECKPOINT_NAME", "EpochRecord", "Trainer", "TrainingResult", "train"]

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from lutloom.data import Dataset, quantile_thresholds
 from lutloom.errors import InvalidRecipeError
 from lutloom.ir import ThermometerEncoder
-from lutloom.models import ActivationFirstLayer, Layer, TableLayer, VotingClassifier
+from lutloom.models import ActivationFirstLayer, LearningLayer, TableLayer, VotingClassifier
 from lutloom.recipe import DataSection, Recipe
 from lutloom.train.wiring import InputWindows, picture_order, wire_to_previous
 
@@ -63,7 +63,7 @@ def build_model(
     """
     section = recipe.network
     k = section.fan_in
-    layers: list[Layer] = []
+    layers: list[LearningLayer] = []
     for index, width in enumerate(section.widths):
         if index == 0:
             fan_in = windows.draw(n_classes * width, k).view(n_classes, width, k)
@@ -90,7 +90,7 @@ def build_model(
 
 def _build_layer(
     recipe: Recipe, fan_in: Tensor, n_inputs: int, generator: Generator, *, first: bool, last: bool
-) -> Layer:
+) -> LearningLayer:
     n_classes, width, k = fan_in.shape
     if recipe.network.kind == "activation_first":
         own = torch.arange(n_classes * width).view(n_classes, width) % 2 * -2.0 + 1.0

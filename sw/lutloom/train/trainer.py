@@ -23,7 +23,7 @@ from lutloom.data import Dataset, split_validation
 from lutloom.errors import InvalidDataError
 from lutloom.files.model_state import ModelState
 from lutloom.ir import ThermometerEncoder
-from lutloom.models import Layer, VotingClassifier
+from lutloom.models import LearningLayer, VotingClassifier
 from lutloom.models.bits import WORD_BITS, take_images
 from lutloom.recipe import Recipe, recipe_digest
 from lutloom.rules import output_error
@@ -123,7 +123,7 @@ class Trainer:
     @property
     def learning(self) -> list[bool]:
         """Which layers learn."""
-        n = len(self.model.stack)
+        n = len(self.model.learning_stack)
         kept = self.recipe.training.trained_layers
         return [kept == "all" or (kept == "last") == (index == n - 1) for index in range(n)]
 
@@ -139,7 +139,7 @@ class Trainer:
         done = epoch / section.epochs
         share = 1.0 - (1.0 - section.final_learning_rate_share) * done
         rewired = self._share_rewired(done)
-        first = self.model.stack[0]
+        first = self.model.learning_stack[0]
         usefulness = torch.zeros(first.fan_in.shape[:2], device=self.device)
         sample: list[tuple[Tensor, Tensor]] = []
         right = seen = 0
@@ -172,7 +172,7 @@ class Trainer:
         if not section.rewire_until or not self.learning[0]:
             return 0
         share = section.rewire_share * max(0.0, 1.0 - done / section.rewire_until)
-        return int(share * self.model.stack[0].n_neurons)
+        return int(share * self.model.learning_stack[0].n_neurons)
 
     def _strongest(self, scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Keep each output's images whose error is worth moving for."""
@@ -188,7 +188,7 @@ class Trainer:
         self, batch: Batch, outputs: list[Tensor], error: Tensor, images: Tensor, share: float
     ) -> tuple[Tensor, Tensor, Tensor] | None:
         """Move every layer by its own previous input and the one error; say what layer 1 heard."""
-        section, stack = self.recipe.training, self.model.stack
+        section, stack = self.recipe.training, self.model.learning_stack
         heard = None
         for index, layer in enumerate(stack):
             if not self.learning[index]:
@@ -208,13 +208,13 @@ class Trainer:
         return heard
 
     def _rewire(
-        self, first: Layer, usefulness: Tensor, n: int, sample: list[tuple[Tensor, Tensor]]
+        self, first: LearningLayer, usefulness: Tensor, n: int, sample: list[tuple[Tensor, Tensor]]
     ) -> None:
         bits = torch.cat([bits for bits, _ in sample], dim=2)
         error = torch.cat([error for _, error in sample], dim=1)
         n_candidates = self.recipe.training.candidates
         rewire(first, usefulness, n, self.windows, n_candidates, (bits, error))
-        if self.recipe.network.grouped and len(self.model.stack) > 1:
+        if self.recipe.network.grouped and len(self.model.learning_stack) > 1:
             first.reorder(picture_order(first.fan_in, self.model.encoder))
         first.refresh()
 
@@ -266,7 +266,7 @@ class Trainer:
     def resume(self, checkpoint: Checkpoint, path: Path) -> None:
         """Go back to a checkpoint of the same recipe and data."""
         restore(self.model, checkpoint.tensors, path)
-        for layer in self.model.stack:
+        for layer in self.model.learning_stack:
             layer.refresh()
         self.best = {name: tensor.to(self.device) for name, tensor in checkpoint.best.items()}
         self.generator.set_state(checkpoint.generator)

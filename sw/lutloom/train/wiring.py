@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from lutloom.errors import InvalidRecipeError
 from lutloom.ir import ThermometerEncoder
-from lutloom.models import Layer
+from lutloom.models import LearningLayer
 
 _DRIVEN_AT_ONCE = 256
 """Candidates of each group that are driven together; keeps the work in the cache."""
@@ -147,7 +147,7 @@ def picture_order(fan_in: Tensor, encoder: ThermometerEncoder) -> Tensor:
     Returns
     -------
     int64[n_groups, n_neurons]
-        For :meth:`~lutloom.models.Layer.reorder`.
+        For :meth:`~lutloom.models.LearningLayer.reorder`.
     """
     pixel = fan_in // encoder.n_thresholds
     row = (2 * (pixel // encoder.width).float().mean(dim=2)).to(torch.int64)
@@ -159,7 +159,7 @@ def picture_order(fan_in: Tensor, encoder: ThermometerEncoder) -> Tensor:
 
 
 def rewire(
-    layer: Layer,
+    layer: LearningLayer,
     usefulness: Tensor,
     n_rewired: int,
     windows: InputWindows,
@@ -173,7 +173,7 @@ def rewire(
 
     Parameters
     ----------
-    layer : Layer
+    layer : LearningLayer
         Layer 1.
     usefulness : float32[n_groups, n_neurons]
         Error x vote over the last epoch.
