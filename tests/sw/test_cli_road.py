@@ -81,6 +81,25 @@ def test_lower_leaves_a_network_and_its_record(
     assert (work / "network.onnx").exists()
 
 
+def test_a_network_from_elsewhere_is_lowered_without_torch(
+    work: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    digest = lowered(capsys, work)["network_digest"]
+    theirs, other = work / "network.onnx", work.parent / "other"
+    words = ("lower", "--network", theirs, "--work")
+    status, record, _ = run(capsys, *words, other, "--recipe", "hx8k", "--data", "noise")
+    assert status == 0
+    assert record["network_digest"] == digest, "nothing was left to lower"
+    assert (other / "network.onnx").read_bytes() == theirs.read_bytes()
+    status, record, _ = run(capsys, "emit", "--work", other)
+    assert status == 0
+    assert record["device"] == "hx8k", "the recipe given to lower is kept"
+    status, out, _ = run(capsys, *words, work)
+    assert status == 1
+    assert "give another folder with --work" in out["error"]["message"]
+
+
 def test_emit_writes_text_that_names_the_neurons(
     work: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

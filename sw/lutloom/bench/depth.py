@@ -14,13 +14,18 @@ from lutloom.recipe import DataSection, NetworkSection, Recipe, TrainingSection
 from lutloom.train import train
 
 WIDTH = 64
+VALIDATION_IMAGES = 5000
 EPOCHS = {1: 4, 3: 4, 100: 3, 256: 2}
 """Depths that are trained, and for how many epochs."""
-CONTROLS: tuple[Literal["all", "last", "all_but_last"], ...] = ("all", "last", "all_but_last")
+
+Trained = Literal["all", "last", "all_but_last"]
+CONTROLS: tuple[Trained, ...] = ("all", "last", "all_but_last")
 
 
 def measure(n_seeds: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Train each depth with all layers, the last only, and all but the last.
+
+    The test part is read once for each training, after it has ended.
 
     Parameters
     ----------
@@ -33,27 +38,36 @@ def measure(n_seeds: int, say: Callable[[str], None]) -> dict[str, Any]:
     """
     data = load("mnist")
     points = []
-    for depth, epochs in EPOCHS.items():
-        for kept in CONTROLS:
-            accuracies = []
+    for depth in EPOCHS:
+        for trained in CONTROLS if depth > 1 else CONTROLS[:1]:
+            accuracies, seconds = [], []
             for seed in range(n_seeds):
-                recipe = Recipe(
-                    data=DataSection(thresholds=(100,)),
-                    network=NetworkSection(widths=(WIDTH,) * depth, window_pixels=3),
-                    training=TrainingSection(epochs=epochs, trained_layers=kept, seed=seed),
-                )
-                result = train(recipe, data)
+                result = train(_recipe(depth, trained, seed), data)
                 right = classify_torch(result.state, data.test_images) == data.test_labels
                 accuracies.append(float(right.mean()))
-            say(f"{depth} layers, {kept}: {[f'{100 * a:.1f}' for a in accuracies]} %")
+                seconds.append(result.seconds)
+            say(f"{depth} layers, {trained}: {[f'{100 * a:.1f}' for a in accuracies]} %")
             points.append(
                 {
                     "layers": depth,
-                    "epochs": epochs,
-                    "trained_layers": kept,
+                    "epochs": EPOCHS[depth],
+                    "trained_layers": trained,
                     "test_accuracy": spread(accuracies),
-                    "seconds": result.seconds,
+                    "train_seconds": spread(seconds),
                 }
             )
-    base = msgspec.to_builtins(recipe.training)
-    return {"width": WIDTH, "fan_in": recipe.network.fan_in, "training": base, "points": points}
+    recipe = _recipe(1, "all", 0)
+    return {
+        "width": WIDTH,
+        "network": msgspec.to_builtins(recipe.network),
+        "training": msgspec.to_builtins(recipe.training),
+        "points": points,
+    }
+
+
+def _recipe(depth: int, trained: Trained, seed: int) -> Recipe:
+    return Recipe(
+        data=DataSection(thresholds=(100,), validation_images=VALIDATION_IMAGES),
+        network=NetworkSection(widths=(WIDTH,) * depth, window_pixels=3),
+        training=TrainingSection(epochs=EPOCHS[depth], trained_layers=trained, seed=seed),
+    )

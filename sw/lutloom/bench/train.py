@@ -55,7 +55,7 @@ def measure(n_seeds: int, say: Callable[[str], None]) -> dict[str, Any]:
         "device": result.device,
         "threads": result.threads,
         "cores": os.cpu_count(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "test_accuracy": spread([run["test_accuracy"] for run in runs]),
         "train_seconds": spread([run["train_seconds"] for run in runs]),
         "peak_memory_bytes": peak_memory_bytes(),

@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from lutloom.cli import compare, demo, emit, lower, report, simulate, synth, train
-from lutloom.cli.options import examples
+from lutloom.cli.options import describe, examples
 
 app = typer.Typer(
     name="lutloom",
     help="Train look-up-table networks without derivatives and run them on small FPGAs.",
     epilog=examples(
         "lutloom demo                    # the whole road for two models, with a report",
-        "lutloom train --recipe hx8k     # one step of it; then lower, emit, simulate, …",
+        "lutloom train --recipe hx8k     # one step of it; then lower, emit and so on",
         "lutloom simulate --help",
     ),
     rich_markup_mode="rich",
@@ -23,7 +23,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (train, lower, emit, simulate, synth, compare, report, demo):
-    app.command(name=module.NAME, epilog=examples(*module.EXAMPLES))(module.run)
+    app.command(name=module.NAME, help=describe(module.run), epilog=examples(*module.EXAMPLES))(
+        module.run
+    )
 
 
 @app.callback()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from lutloom.cli.console import Console
 from lutloom.cli.options import Data, Json, RecipeName, Work
 from lutloom.cli.workspace import open_workspace
@@ -10,12 +15,24 @@ NAME = "lower"
 EXAMPLES = (
     "lutloom lower --work build/hx8k",
     "lutloom lower --work build/hx8k --json | jq .estimate",
+    "lutloom lower --network theirs.onnx --work build/theirs",
 )
 
 
 def run(
-    work: Work = None, recipe: RecipeName = None, data: Data = None, as_json: Json = False
-) -> None:
+    work: Work = None,
+    network: Annotated[
+        Path | None,
+        typer.Option(
+            "--network", metavar="FILE.onnx",
+            help="Lower this network, as `lower` writes them, instead of DIR's trained model.",
+            show_default=False,
+        ),
+    ] = None,
+    recipe: RecipeName = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
     """Lower a trained model to look-up tables, pass by pass.
 
     Every pass is verified and must keep every answer.  Leaves DIR/network.onnx and says what to
@@ -25,7 +42,7 @@ def run(
 
     console = Console(as_json=as_json)
     space = open_workspace(work, recipe, data)
-    record = lower_model(space)
+    record = lower_model(space, network)
     console.table(
         f"{space.name}: passes that changed something",
         ("pass", "#neurons", "#after", "#inputs", "#after"),

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import time
+from pathlib import Path
 
 from lutloom import ir
 from lutloom.cli.hardware import pipeline_options
 from lutloom.cli.workspace import Workspace
 from lutloom.compare.ladder import rung
+from lutloom.errors import InvalidFileError
 from lutloom.files.atomic import write_json
-from lutloom.files.model_state import read_model
-from lutloom.files.network_onnx import write_network
+from lutloom.files.model_state import ModelState, read_model
+from lutloom.files.network_onnx import read_network, write_network
 from lutloom.lower import lower
-from lutloom.report.records import LoweringRecord, PassLine
+from lutloom.report.records import LoweringRecord, PassLine, RecipeRecord
 from lutloom.report.results import Estimate
 
 
-def lower_model(space: Workspace) -> LoweringRecord:
-    """Lower a folder's model and record every pass.
+def lower_model(space: Workspace, network_path: Path | None = None) -> LoweringRecord:
+    """Lower a folder's model, or a network from elsewhere, and record every pass.
 
     Parameters
     ----------
     space : Workspace
+    network_path : Path or None
+        Lowered instead of a trained model, which the folder must then not have.
 
     Returns
     -------
@@ -31,13 +35,15 @@ def lower_model(space: Workspace) -> LoweringRecord:
 
     Raises
     ------
+    InvalidFileError
+        When what is to be lowered is not there, or not what it must be.
     MismatchError
         When a pass changed an answer; nothing is written.
     """
-    state = read_model(space.need(space.state, "train"))
+    source = _read_source(space, network_path)
     images = space.load_data().test_images
     start = time.perf_counter()
-    result = lower(state, images)
+    result = lower(source, images)
     seconds = time.perf_counter() - start
     network = result.network
     changed = int((ir.classify(network, images) != ir.classify(result.reference, images)).sum())
@@ -72,8 +78,22 @@ def lower_model(space: Workspace) -> LoweringRecord:
             f" {changed} of {result.images_checked:,} answers changed",
         ),
     )
+    if network_path is not None:
+        kept = RecipeRecord(name=space.name, data=space.data, recipe=space.recipe)
+        write_json(space.record("recipe"), kept)
     write_json(space.record("lower"), record)
     return record
+
+
+def _read_source(space: Workspace, network_path: Path | None) -> ModelState | ir.Network:
+    if network_path is None:
+        return read_model(space.need(space.state, "train"))
+    if space.state.exists():
+        raise InvalidFileError(
+            f"{space.state}: must not exist beside a network from elsewhere; "
+            "give another folder with --work"
+        )
+    return read_network(network_path)
 
 
 def _estimate(space: Workspace, network: ir.Network) -> Estimate:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,6 +37,21 @@ Data = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+
+
+def describe(run: Callable[..., Any]) -> str:
+    """Give a command's docstring with each paragraph in one line, for a terminal of any width.
+
+    Parameters
+    ----------
+    run : callable
+
+    Returns
+    -------
+    str
+    """
+    paragraphs = (inspect.getdoc(run) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def examples(*lines: str) -> str:

@@ -16,7 +16,7 @@ from lutloom import ir
 from lutloom.emit import emit_rtlil
 from lutloom.errors import InvalidRecipeError
 from lutloom.flow.bitstream import sha256_of
-from lutloom.flow.cells import prove_cells
+from lutloom.flow.cell_proof import prove_cells
 from lutloom.flow.devices import Device, find_device
 from lutloom.flow.equivalence import prove_layers
 from lutloom.flow.induction import prove_parts

@@ -1,0 +1,115 @@
+"""Every benchmark, on something small: it measures, and its figures can be written and read."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lutloom.bench.__main__ import BENCHMARKS, main
+from lutloom.bench.figures import spread
+from lutloom.data import Dataset
+from lutloom.recipe import Recipe, parse_recipe
+from lutloom_sim.result import SimulationResult
+
+
+def small_data(_: str) -> Dataset:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 900)
+    images = rng.integers(0, 100, (900, 8, 8), dtype=np.uint8)
+    images[labels == 1, 2:5] += 100
+    return Dataset("stripes", images[:700], labels[:700], images[700:], labels[700:])
+
+
+def small_recipe(_: str) -> Recipe:
+    return parse_recipe(
+        "[data]\nvalidation_images = 100\n[network]\nwidths = [8]\n[training]\nepochs = 2"
+    )
+
+
+def run(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    assert main([name, "--seeds", "2", "--out", str(folder)]) == 0
+    assert f"bench {name}: wrote" in capsys.readouterr().err
+    figures = json.loads((folder / f"{name}.json").read_bytes())
+    assert figures["conditions"]["command"] == f"scripts/bench {name} --seeds 2"
+    return figures
+
+
+def test_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lutloom.bench.train.load", small_data)
+    monkeypatch.setattr("lutloom.bench.train.load_recipe", small_recipe)
+    figures = run("train", tmp_path, capsys)
+    assert [one["seed"] for one in figures["runs"]] == [0, 1]
+    assert figures["neurons"] == 16
+    assert figures["test_accuracy"]["min"] > 0.8
+    assert figures["peak_memory_bytes"] > 1 << 20
+
+
+def test_depth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lutloom.bench.depth.load", small_data)
+    monkeypatch.setattr("lutloom.bench.depth.WIDTH", 8)
+    monkeypatch.setattr("lutloom.bench.depth.VALIDATION_IMAGES", 100)
+    monkeypatch.setattr("lutloom.bench.depth.EPOCHS", {1: 1, 5: 2})
+    points = run("depth", tmp_path, capsys)["points"]
+    assert [(p["layers"], p["trained_layers"]) for p in points] == [
+        (1, "all"),
+        *((5, kept) for kept in ("all", "last", "all_but_last")),
+    ]
+    assert all(p["test_accuracy"]["n"] == 2 for p in points)
+
+
+def test_lower(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lutloom.bench.lower.SIZES", (200, 400))
+    points = run("lower", tmp_path, capsys)["points"]
+    assert [p["neurons"] for p in points] == [200, 400]
+    assert all(0 < p["neurons_after"] < p["neurons"] for p in points)
+
+
+def test_bulk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The simulation itself has tests of its own, and takes a minute to build."""
+
+    def simulate(network: Any, images: Any, **_: Any) -> SimulationResult:
+        return SimulationResult(
+            engine="bulk", top="pipeline", images=len(images), mismatches=1, first_mismatch=0,
+            accuracy=None, cycles=len(images), latency_cycles=9, seconds=2.0,
+            images_per_second=len(images) / 2, build_seconds=3.0, build_cached=False,
+            stall_probability=0.0, seed=0,
+        )  # fmt: skip
+
+    monkeypatch.setattr("lutloom.bench.bulk.simulate", simulate)
+    monkeypatch.setattr("lutloom.bench.bulk.N_IMAGES", 10)
+    figures = run("bulk", tmp_path, capsys)
+    assert figures["mismatches"] == 2, "those of every run"
+    assert figures["images_per_second"]["median"] == 5
+
+
+def test_every_benchmark_can_be_run() -> None:
+    for name in BENCHMARKS:
+        assert callable(importlib.import_module(f"lutloom.bench.{name}").measure)
+
+
+@pytest.mark.parametrize("words", [["trane"], ["train", "--seeds", "0"], []])
+def test_wrong_usage_ends_with_status_2(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "error: argument" in capsys.readouterr().err or not words
+
+
+def test_spread() -> None:
+    assert spread([3.0, 1.0, 2.0]) == {"min": 1.0, "median": 2.0, "max": 3.0, "std": 1.0, "n": 3}
+    assert spread([4.0])["std"] == 0.0
