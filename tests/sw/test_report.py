@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from synthetic_report import synthetic_report
 
 from lutloom.errors import InvalidFileError, LutloomError
 from lutloom.report.page import render_page, write_report
@@ -26,9 +27,6 @@ from lutloom.report.results import (
     Report,
     read_report,
 )
-
-sys.path.insert(0, str(Path(__file__).parent))
-from synthetic_report import synthetic_report  # beside this file
 
 
 class Page(html.parser.HTMLParser):
