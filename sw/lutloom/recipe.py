@@ -90,7 +90,8 @@ class TrainingSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     patience : epochs without a better validation accuracy before it stops early; 0 never does
     batch : images whose errors are applied together; a multiple of 64
     learning_rate : how far the last layer moves for an error of one, as a share of its range
-    hidden_learning_rate : the same for all layers before it
+    hidden_learning_rate : the same for all layers before it; 0 takes 0.015, and from the 17th
+        hidden layer on less, by the root of how many there are
     final_learning_rate_share : what is left of both at the end; they fall evenly
     temperature : votes that change the odds by a factor of e; 0 takes 0.75 sqrt(votes of a class)
     error_floor : errors below this move nothing
@@ -107,7 +108,7 @@ class TrainingSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     patience: Annotated[int, Meta(ge=0, le=10_000)] = 0
     batch: Annotated[int, Meta(ge=64, le=65_536, multiple_of=64)] = 512
     learning_rate: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.03
-    hidden_learning_rate: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.015
+    hidden_learning_rate: Share = 0.0
     final_learning_rate_share: Share = 0.1
     temperature: Annotated[float, Meta(ge=0.0, le=1000.0)] = 0.0
     error_floor: Share = 0.05

@@ -12,7 +12,10 @@ import pytest
 
 from lutloom.bench.__main__ import BENCHMARKS, main
 from lutloom.bench.figures import spread
+from lutloom.bench.mixed_sparsity import Arm
 from lutloom.data import Dataset
+from lutloom.language.mixed_sparsity import mixed_sparsity_plan
+from lutloom.language.small_model import SmallModel
 from lutloom.recipe import Recipe, parse_recipe
 from lutloom_sim.result import SimulationResult
 
@@ -93,6 +96,27 @@ def test_bulk(
     figures = run("bulk", tmp_path, capsys)
     assert figures["mismatches"] == 2, "those of every run"
     assert figures["images_per_second"]["median"] == 5
+
+
+def test_mixed_sparsity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    size = SmallModel(n_blocks=1, width=16, n_heads=1, context=8)
+    arms = {
+        "dense": Arm("reference", size=size),
+        "sparse": Arm("sparse", mixed_sparsity_plan(0.8, stride=2), size=size),
+    }
+    for name, value in {
+        "CORPUS": "python", "VOCABULARY": 257, "SIZE": size, "STEPS": 6, "TUNING_STEPS": 2,
+        "ARMS": arms,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(f"lutloom.bench.mixed_sparsity.{name}", value)
+    dense, sparse = run("mixed_sparsity", tmp_path, capsys)["points"]
+    for convention, share in dense["flops_share"].items():
+        assert share == pytest.approx(1.0), convention
+        assert sparse["flops_share"][convention] < 0.9
+    assert sparse["validation_loss"]["n"] == 2
+    assert set(dense["tuning_loss"]) == {"0.004", "0.008"}
 
 
 def test_every_benchmark_can_be_run() -> None:

@@ -12,6 +12,7 @@ from lutloom.models import classify_torch
 from lutloom.recipe import parse_recipe
 from lutloom.train import Trainer, train
 from lutloom.train.batches import shift_images
+from lutloom.train.trainer import default_hidden_rate
 from lutloom.train.wiring import InputWindows, picture_order, wire_to_previous
 
 RECIPE = """
@@ -159,6 +160,15 @@ def test_the_test_part_is_not_read():
         255 - data.test_images, (data.test_labels + 1) % 3,
     )  # fmt: skip
     assert same(train(recipe_with(epochs=2), data), train(recipe_with(epochs=2), scrambled))
+
+
+def test_deep_networks_move_more_carefully():
+    assert [default_hidden_rate(n) for n in (0, 1, 16)] == [0.015] * 3
+    assert default_hidden_rate(64) == pytest.approx(0.0075)
+    shallow = Trainer(recipe_with(), make_pictures(), "cpu")
+    assert shallow.hidden_learning_rate == 0.015
+    chosen = Trainer(recipe_with(hidden_learning_rate=0.2), make_pictures(), "cpu")
+    assert chosen.hidden_learning_rate == 0.2
 
 
 def test_deep_networks_do_not_collapse():

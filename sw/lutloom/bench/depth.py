@@ -15,7 +15,7 @@ from lutloom.train import train
 
 WIDTH = 64
 VALIDATION_IMAGES = 5000
-EPOCHS = {1: 4, 3: 4, 100: 3, 256: 2}
+EPOCHS = {1: 4, 3: 4, 100: 4, 256: 4}
 """Depths that are trained, and for how many epochs."""
 
 Trained = Literal["all", "last", "all_but_last"]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lutloom.cli import compare, demo, emit, lower, report, simulate, synth, train
+from lutloom.cli import compare, demo, emit, language, lower, report, simulate, synth, train
 from lutloom.cli.options import describe, examples
 
 app = typer.Typer(
@@ -26,6 +26,8 @@ for module in (train, lower, emit, simulate, synth, compare, report, demo):
     app.command(name=module.NAME, help=describe(module.run), epilog=examples(*module.EXAMPLES))(
         module.run
     )
+
+app.add_typer(language.app)
 
 
 @app.callback()

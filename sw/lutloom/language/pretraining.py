@@ -36,9 +36,11 @@ class PretrainingPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     -------
     steps : updates
     batch : windows of the model's context in each
-    learning_rate : at its highest, after ``warmup_share`` of the steps; falls along a cosine
+    learning_rate : at its highest, after ``warmup_share`` of the steps
     final_learning_rate_share : what is left at the end
     warmup_share : of all steps
+    decay_from : share of the steps after which it falls, along a cosine; at once if before the
+        warm-up's end
     weight_decay : of matrices
     clip : norm above which a gradient is scaled down
     seed : decides weights and windows
@@ -49,6 +51,7 @@ class PretrainingPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     learning_rate: Annotated[float, Meta(gt=0.0, le=1.0)] = 3e-3
     final_learning_rate_share: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.1
     warmup_share: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.05
+    decay_from: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
     weight_decay: Annotated[float, Meta(ge=0.0, le=10.0)] = 0.1
     clip: Annotated[float, Meta(gt=0.0, le=1e6)] = 1.0
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
@@ -58,7 +61,8 @@ class PretrainingPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         warmup = self.warmup_share * self.steps
         if step < warmup:
             return self.learning_rate * (step + 1) / (warmup + 1)
-        done = (step - warmup) / max(1.0, self.steps - warmup)
+        begin = max(warmup, self.decay_from * self.steps)
+        done = max(0.0, (step - begin) / max(1.0, self.steps - begin))
         low = self.final_learning_rate_share
         return self.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * done)))
 

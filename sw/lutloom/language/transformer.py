@@ -23,7 +23,8 @@ from torch import Tensor, nn
 
 from lutloom.language.masks import Pattern, attention_mask
 
-_INITIAL_STD = 0.02
+INITIAL_STD = 0.02
+"""Deviation of a matrix before training."""
 
 Size = Annotated[int, Meta(ge=1, le=1 << 16)]
 
@@ -246,7 +247,7 @@ class Transformer(nn.Module):
                 continue
             writes = name.endswith(("attention.output.weight", "mlp.down.weight"))
             share = (2 * max(1, self.config.n_blocks)) ** -0.5 if writes else 1.0
-            nn.init.normal_(parameter, std=_INITIAL_STD * share)
+            nn.init.normal_(parameter, std=INITIAL_STD * share)
 
     def set_pattern(self, pattern: Pattern, stride: int) -> None:
         """Attend by another pattern from now on; the configuration stays as it was."""

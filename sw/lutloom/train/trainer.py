@@ -40,6 +40,7 @@ from lutloom.train.wiring import InputWindows, picture_order, rewire
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
 """What the checkpoint is called in its folder."""
+_HIDDEN_LEARNING_RATE, _HIDDEN_LAYERS = 0.015, 16
 _LEAST_ACTIVE = 16
 _SAMPLE_BATCHES = 10
 _SAMPLE_IMAGES = 64
@@ -109,6 +110,9 @@ class Trainer:
         model = build_model(recipe, encoder, data.n_classes, self.windows, self.generator)
         self.model: VotingClassifier = model.to(self.device)
         self.temperature = recipe.training.temperature or 0.75 * math.sqrt(model.n_votes)
+        self.hidden_learning_rate = recipe.training.hidden_learning_rate or default_hidden_rate(
+            len(model.layers) - 1
+        )
         self.history: list[EpochRecord] = []
         self.best = self._snapshot()
 
@@ -203,7 +207,7 @@ class Trainer:
             if index == 0:
                 heard = bits, drive, layer.tables().to(torch.float32).mul_(2.0).sub_(1.0)
             last = index == len(stack) - 1
-            rate = section.learning_rate if last else section.hidden_learning_rate
+            rate = section.learning_rate if last else self.hidden_learning_rate
             layer.learn(drive, rate * share)
         return heard
 
@@ -271,6 +275,25 @@ class Trainer:
         self.best = {name: tensor.to(self.device) for name, tensor in checkpoint.best.items()}
         self.generator.set_state(checkpoint.generator)
         self.history = list(checkpoint.history)
+
+
+def default_hidden_rate(n_hidden: int) -> float:
+    """Choose how far hidden layers move at once.
+
+    Every layer turns some bits of the layers behind into noise while it moves, and this noise adds
+    up like a random walk; so with many layers each moves less, by the root of their number.
+
+    Parameters
+    ----------
+    n_hidden : int
+        Layers before the last.
+
+    Returns
+    -------
+    float
+        A share of the counters' range, see ``hidden_learning_rate`` of a recipe.
+    """
+    return _HIDDEN_LEARNING_RATE * min(1.0, math.sqrt(_HIDDEN_LAYERS / max(1, n_hidden)))
 
 
 @torch.inference_mode()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -99,6 +100,10 @@ def test_learning_rate_rises_and_falls() -> None:
     assert rates[10] == 1.0
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] == pytest.approx(0.1, abs=0.01)
+    held = msgspec.structs.replace(plan, decay_from=0.6)
+    assert [held.learning_rate_at(step) for step in range(61)] == [*rates[:10], *[1.0] * 51]
+    assert held.learning_rate_at(61) < 1.0
+    assert held.learning_rate_at(99) == pytest.approx(0.1, abs=0.01)
 
 
 def test_gains_do_not_decay() -> None:
