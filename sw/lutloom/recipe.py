@@ -46,14 +46,15 @@ class DataSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     name : a shipped data set, a directory of IDX files, or an ``.npz`` file
     thresholds : rising grey levels 1..255, or ``"quantile"`` to take them from the training pixels
     n_thresholds : how many, when they are quantiles
-    validation_images : images held out of the training part; they pick everything
+    validation_images : images held out of the training part; they pick everything; 0 holds out a
+        twelfth
     shift_pixels : training images are moved by up to this many pixels each way
     """
 
     name: Annotated[str, Meta(min_length=1)] = "mnist"
     thresholds: Thresholds | Literal["quantile"] = (32, 96, 160)
     n_thresholds: Annotated[int, Meta(ge=1, le=64)] = 3
-    validation_images: Annotated[int, Meta(ge=1)] = 5000
+    validation_images: Annotated[int, Meta(ge=0)] = 0
     shift_pixels: Annotated[int, Meta(ge=0, le=8)] = 0
 
     def __post_init__(self) -> None:

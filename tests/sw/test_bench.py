@@ -59,7 +59,6 @@ def test_depth(
 ) -> None:
     monkeypatch.setattr("lutloom.bench.depth.load", small_data)
     monkeypatch.setattr("lutloom.bench.depth.WIDTH", 8)
-    monkeypatch.setattr("lutloom.bench.depth.VALIDATION_IMAGES", 100)
     monkeypatch.setattr("lutloom.bench.depth.EPOCHS", {1: 1, 5: 2})
     points = run("depth", tmp_path, capsys)["points"]
     assert [(p["layers"], p["trained_layers"]) for p in points] == [

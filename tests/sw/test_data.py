@@ -141,6 +141,8 @@ def test_split_is_a_partition_and_seeded():
     assert len(held_out) == 30
     assert (split_validation(100, 30, 1)[1] == held_out).all()
     assert (split_validation(100, 30, 2)[1] != held_out).any()
+    assert len(split_validation(60_000, 0, 1)[1]) == 5000
+    assert len(split_validation(2, 0, 1)[1]) == 1
     with pytest.raises(InvalidDataError, match=r"1\.\.9 of the 10"):
         split_validation(10, 10, seed=0)
 

@@ -14,7 +14,6 @@ from lutloom.recipe import DataSection, NetworkSection, Recipe, TrainingSection
 from lutloom.train import train
 
 WIDTH = 64
-VALIDATION_IMAGES = 5000
 EPOCHS = {1: 4, 3: 4, 100: 4, 256: 4}
 """Depths that are trained, and for how many epochs."""
 
@@ -67,7 +66,7 @@ def measure(n_seeds: int, say: Callable[[str], None]) -> dict[str, Any]:
 
 def _recipe(depth: int, trained: Trained, seed: int) -> Recipe:
     return Recipe(
-        data=DataSection(thresholds=(100,), validation_images=VALIDATION_IMAGES),
+        data=DataSection(thresholds=(100,)),
         network=NetworkSection(widths=(WIDTH,) * depth, window_pixels=3),
         training=TrainingSection(epochs=EPOCHS[depth], trained_layers=trained, seed=seed),
     )

@@ -50,6 +50,7 @@ def train_model(space: Workspace, *, resume: bool, watch: Advance) -> TrainingRe
         name=space.name,
         dataset=space.data,
         seed=space.recipe.training.seed,
+        validation_images=result.validation_images,
         seconds=result.seconds,
         device=result.device,
         threads=result.threads,

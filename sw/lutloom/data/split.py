@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from lutloom.errors import InvalidDataError
 
+VALIDATION_PART = 12
+"""Unless said, every twelfth training image is held out: 5,000 of MNIST's."""
+
 
 def split_validation(
     n_images: int, n_validation: int, seed: int
@@ -16,6 +19,7 @@ def split_validation(
     Parameters
     ----------
     n_images, n_validation : int
+        0 to choose by takes a twelfth, at least one.
     seed : int
 
     Returns
@@ -28,6 +32,7 @@ def split_validation(
     InvalidDataError
         If nothing would be left to learn from.
     """
+    n_validation = n_validation or max(1, n_images // VALIDATION_PART)
     if not 1 <= n_validation < n_images:
         raise InvalidDataError(
             f"validation: must hold 1..{n_images - 1} of the {n_images} training images, "

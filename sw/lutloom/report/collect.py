@@ -137,7 +137,7 @@ def _collect_model(folder: Path) -> tuple[ModelReport, dict[str, str]]:
             ff_by_part=synthesis.result.ff_by_part if synthesis else {},
             confusion=comparison.confusion if comparison else (),
             wrong=comparison.wrong if comparison else (),
-            conditions=_conditions(lowering, recipe, training, synthesis),
+            conditions=_conditions(lowering, training, synthesis),
             digests=_digests(lowering, training, emission, synthesis),
         ),
     )
@@ -202,7 +202,6 @@ def _throughput(
 
 def _conditions(
     lowering: LoweringRecord,
-    recipe: RecipeRecord | None,
     training: TrainingRecord | None,
     synthesis: SynthesisRecord | None,
 ) -> tuple[str, ...]:
@@ -234,9 +233,9 @@ def _conditions(
         "latency is the pipeline's, from an encoded image at its input to its class; equal scores"
         " go to the lowest class"
     )
-    if recipe is not None and recipe.recipe.data.validation_images:
+    if training is not None:
         lines.append(
-            f"{recipe.recipe.data.validation_images:,} training images were held out and picked"
+            f"{training.validation_images:,} training images were held out and picked"
             " everything; the test part was read only afterwards"
         )
     return tuple(lines)

@@ -36,12 +36,14 @@ class TrainingRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     -------
     seconds : training alone, data loading left out
     threads : of torch on the CPU
+    validation_images : held out of the training part; they picked everything
     state_sha256 : of ``model.safetensors``
     """
 
     name: str
     dataset: str
     seed: int
+    validation_images: int
     seconds: float
     device: str
     threads: int

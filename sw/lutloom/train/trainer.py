@@ -68,6 +68,8 @@ class TrainingResult:
     device : str
     threads : int
         CPU threads torch had; the same number gives the same state again.
+    validation_images : int
+        Held out of the training part.
     """
 
     state: ModelState
@@ -75,6 +77,7 @@ class TrainingResult:
     seconds: float
     device: str
     threads: int
+    validation_images: int
 
 
 class Trainer:
@@ -352,4 +355,11 @@ def train(
     trainer.model.load_state_dict(trainer.best)
     metadata = {"recipe_sha256": recipe_digest(recipe), "seed": str(recipe.training.seed)}
     state = trainer.model.to_state(metadata)
-    return TrainingResult(state, tuple(trainer.history), seconds, where, torch.get_num_threads())
+    return TrainingResult(
+        state=state,
+        history=tuple(trainer.history),
+        seconds=seconds,
+        device=where,
+        threads=torch.get_num_threads(),
+        validation_images=len(trainer.held_out[1]),
+    )
