@@ -47,11 +47,14 @@ def test_train(
 ) -> None:
     monkeypatch.setattr("lutloom.bench.train.load", small_data)
     monkeypatch.setattr("lutloom.bench.train.load_recipe", small_recipe)
+    monkeypatch.setattr("lutloom.bench.train.RECIPES", ("first", "second"))
     figures = run("train", tmp_path, capsys)
-    assert [one["seed"] for one in figures["runs"]] == [0, 1]
-    assert figures["neurons"] == 16
-    assert figures["test_accuracy"]["min"] > 0.8
     assert figures["peak_memory_bytes"] > 1 << 20
+    assert [point["recipe"] for point in figures["points"]] == ["first", "second"]
+    for point in figures["points"]:
+        assert [one["seed"] for one in point["runs"]] == [0, 1]
+        assert point["neurons"] == 16
+        assert point["test_accuracy"]["min"] > 0.8
 
 
 def test_depth(

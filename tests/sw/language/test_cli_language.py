@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,21 @@ def test_what_is_refused_is_one_line(
     assert message in out["error"]["message"]
     assert err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_package_that_is_not_installed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    monkeypatch.delitem(sys.modules, "lutloom.language.tokenizer")
+    monkeypatch.delitem(sys.modules, "lutloom.language.small_model", raising=False)
+    monkeypatch.delitem(sys.modules, "lutloom.language.model_file", raising=False)
+    status, out, _ = run(capsys, "train")
+    assert status == 1
+    assert out["error"]["message"] == (
+        "language train: the package tokenizers must be installed; run: "
+        "pip install 'lutloom[language]'"
+    )
 
 
 def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import typer
 
 from lutloom.cli.language import train
 from lutloom.cli.options import describe, examples
+from lutloom.errors import MissingExtraError
+
+
+def _with_extra(run: Callable[..., None], name: str) -> Callable[..., None]:
+    """Turn a package that is not installed into the line that says how to install it."""
+
+    @functools.wraps(run)
+    def wrapped(**options: object) -> None:
+        try:
+            run(**options)
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(
+                f"language {name}: the package {error.name} must be installed; run: "
+                "pip install 'lutloom[language]'"
+            ) from error
+
+    return wrapped
+
 
 app = typer.Typer(
     name="language",
@@ -15,9 +36,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (train,):
-    app.command(name=module.NAME, help=describe(module.run), epilog=examples(*module.EXAMPLES))(
-        module.run
+    command = app.command(
+        name=module.NAME, help=describe(module.run), epilog=examples(*module.EXAMPLES)
     )
+    command(_with_extra(module.run, module.NAME))
 
 
 @app.callback()
