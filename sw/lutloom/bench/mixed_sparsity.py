@@ -23,7 +23,7 @@ from lutloom.language.small_model import (
 
 CORPUS, VOCABULARY = "kjv", 1024
 SIZE = SmallModel()
-STEPS, TUNING_STEPS = 800, 240
+STEPS, TUNING_STEPS = 600, 200
 LEARNING_RATES = (4e-3, 8e-3)
 _RESTORATION = 0.15
 

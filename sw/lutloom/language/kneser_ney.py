@@ -12,6 +12,7 @@ Example
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,6 +130,19 @@ class KneserNey:
             p[seen] = left / total[seen]
         return p
 
+    def mean_loss(self, tokens: NDArray[np.int64]) -> float:
+        """Give the mean loss in nats of held-out tokens, but the first ``order - 1``.
+
+        Parameters
+        ----------
+        tokens : int64[n]
+
+        Returns
+        -------
+        float
+        """
+        return float(-np.log(self.probabilities(tokens)).mean())
+
     def perplexity(self, tokens: NDArray[np.int64]) -> float:
         """Give the perplexity of held-out tokens, but the first ``order - 1``.
 
@@ -140,7 +154,7 @@ class KneserNey:
         -------
         float
         """
-        return float(np.exp(-np.log(self.probabilities(tokens)).mean()))
+        return math.exp(self.mean_loss(tokens))
 
 
 def _look_up(
