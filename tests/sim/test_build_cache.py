@@ -2,16 +2,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import time
 from pathlib import Path
 
 import pytest
+from slow_builder import INGREDIENTS, build_slowly
 
 from lutloom.errors import ToolError
 from lutloom_sim import build_cache
 from lutloom_sim.build_cache import cache_folder, ingredients_key, obtain
-
-INGREDIENTS = {"verilog": "module m; endmodule", "flags": ["-O0"]}
 
 
 @pytest.fixture(autouse=True)
@@ -76,25 +74,6 @@ def test_an_interrupted_build_leaves_nothing() -> None:
     assert _entries() == []
 
 
-def _build_slowly(cache: str, started: object, counts: Path, locks: bool) -> None:
-    os.environ["LUTLOOM_CACHE_DIR"] = cache
-    if not locks:
-        build_cache.fcntl.flock = _no_locks
-
-    def build(folder: Path) -> None:
-        (counts / str(os.getpid())).touch()
-        time.sleep(0.3)
-        _write(folder)
-
-    started.wait()  # type: ignore[attr-defined]
-    entry, _ = obtain(INGREDIENTS, build)
-    assert (entry / "product").read_text() == "made"
-
-
-def _no_locks(*_: object) -> None:
-    raise OSError("this file system has no locks")
-
-
 @pytest.mark.parametrize("locks", [True, False])
 def test_builders_at_the_same_time_share_one_entry(
     empty_cache: Path, tmp_path: Path, locks: bool
@@ -104,7 +83,7 @@ def test_builders_at_the_same_time_share_one_entry(
     context = multiprocessing.get_context("spawn")
     started = context.Barrier(3)
     arguments = (str(empty_cache), started, counts, locks)
-    builders = [context.Process(target=_build_slowly, args=arguments) for _ in range(3)]
+    builders = [context.Process(target=build_slowly, args=arguments) for _ in range(3)]
     for builder in builders:
         builder.start()
     for builder in builders:

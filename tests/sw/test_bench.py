@@ -100,6 +100,19 @@ def test_bulk(
     assert figures["images_per_second"]["median"] == 5
 
 
+def test_language(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    size = SmallModel(n_blocks=1, width=16, n_heads=1, context=8)
+    values = {"CORPORA": ("python",), "VOCABULARY": 257, "SIZE": size, "STEPS": 3}
+    for name, value in values.items():
+        monkeypatch.setattr(f"lutloom.bench.language.{name}", value)
+    (point,) = run("language", tmp_path, capsys)["points"]
+    assert point["train_tokens"] == 3 * 16 * 8
+    assert point["test_perplexity"]["n"] == 2
+    assert 1 < point["ngram_test_perplexity"] < point["test_perplexity"]["min"]
+
+
 def test_mixed_sparsity(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
