@@ -35,8 +35,8 @@ from lutloom.language.transformer import Transformer
 CORPUS = "kjv"
 BLOCKS = (3, 6)
 """How many are removed."""
-WINDOWS, CONTEXT = 16, 128
-"""Calibration windows of one draw, and tokens in each."""
+WINDOWS, CONTEXT = 8, 128
+"""Calibration windows of one draw, and tokens in each; 5 draws take half an hour on two cores."""
 TEST_WINDOWS = 32
 SWAP_PASSES = 1
 """Times each block a swap may put back is tried."""

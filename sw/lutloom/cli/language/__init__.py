@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import typer
 
-from lutloom.cli.language import train
+from lutloom.cli.language import corpus, demo, eliminate, pack, train, unpack
+from lutloom.cli.language import slice as slice_
 from lutloom.cli.options import describe, examples
 from lutloom.errors import MissingExtraError
 
@@ -35,7 +36,7 @@ app = typer.Typer(
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (train,):
+for module in (corpus, train, eliminate, slice_, pack, unpack, demo):
     command = app.command(
         name=module.NAME, help=describe(module.run), epilog=examples(*module.EXAMPLES)
     )
