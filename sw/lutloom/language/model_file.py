@@ -26,6 +26,9 @@ from lutloom.schema import SchemaError, convert
 FILE_BYTES_MAX = 8 << 30
 """Largest model file that is read."""
 
+MASKED_CONTEXT_MAX = 4096
+"""Longest context of a model with a pattern other than causal that is read."""
+
 _FORMAT = "lutloom transformer 1"
 _KEY = "lutloom"
 """The header's only entry: the library writes several in an order that changes from run to run."""
@@ -79,8 +82,11 @@ def read_transformer(path: str | os.PathLike[str]) -> tuple[Transformer, Tokeniz
     try:
         with safe_open(checked, framework="pt") as file:
             header = _read_header(path, file.metadata() or {}, checked.stat().st_size)
-            with torch.device("meta"):
-                model = Transformer(header.config)
+            short = msgspec.structs.replace(header.config, context=1, pattern="causal")
+            with torch.device(
+                "meta"
+            ):  # no mask and no rotation of a length that only the file says
+                model = Transformer(short)
             wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
             names = list(file.keys())
             there = {name: tuple(file.get_slice(name).get_shape()) for name in names}
@@ -128,8 +134,13 @@ def _read_header(
         header = convert(raw, _Header)
     except (msgspec.DecodeError, SchemaError) as error:
         raise InvalidFileError(f"{path}: header, {error}; train the model again") from error
-    # Before anything is allocated: a small file cannot hold a large model.
+    # Before anything is allocated: a small file cannot ask for a large mask, or hold a large model.
     config = header.config
+    if config.pattern != "causal" and config.context > MASKED_CONTEXT_MAX:
+        raise InvalidFileError(
+            f"{path}: context must be at most {MASKED_CONTEXT_MAX} with the pattern "
+            f"{config.pattern!r}, whose mask is kept, not {config.context}; train the model again"
+        )
     least = config.vocabulary * config.width + config.n_blocks * 3 * config.hidden
     if least > size_bytes:
         raise InvalidFileError(

@@ -58,6 +58,8 @@ def test_what_is_refused(tmp_path: Path, tokenizer: Tokenizer) -> None:
     )
     large = {**config, "vocabulary": 1_000_000}
     refused("and more weights of its configuration", tensors, config=large)
+    masked = {**config, "context": 65_536, "pattern": "local"}
+    refused("context must be at most 4096 with the pattern 'local'", tensors, config=masked)
     refused("must hold a tokenizer", tensors, tokenizer="{}")
     save_file(tensors, path, {"lutloom": "{"})
     with pytest.raises(InvalidFileError, match="header, "):
