@@ -75,7 +75,7 @@ def test_clauses_nest() -> None:
 
 def test_the_key_is_the_same_in_every_process() -> None:
     code = (
-        "from lutloom.language.roles.frame import *;"
+        "from lutloom.language.roles.frame import Filler, Role, RoleFrame, role_key;"
         "print(role_key(RoleFrame('eat', ((Role.AGENT, Filler('cat')),))))"
     )
     found = {
