@@ -54,6 +54,9 @@ PARAPHRASES: dict[Language, list[list[str]]] = {
 
 DIFFERENT: dict[Language, list[str]] = {
     "en": [
+        "These fish eat the cat.",
+        "This fish eats the cat.",
+        "Those fish eat the cat.",
         "The cat eats the fish.",
         "The fish eats the cat.",
         "The cat is eaten by the fish.",  # the same as the one before
@@ -159,6 +162,8 @@ REFUSED: dict[Language, list[str]] = {
         "Yes.",
     ],
     "ja": [
+        "猫が魚を食べろ。",
+        "猫が魚を食べよう。",
         "",
         "猫が魚を食べるか。",
         "猫も魚を食べる。",
