@@ -42,6 +42,24 @@ def small_state(seed: int = 3) -> ModelState:
     return ModelState(encoder, N_CLASSES, tuple(layers))
 
 
+def deep_state() -> ModelState:
+    """A trained state whose second layer copies: it can go without a wrong answer."""
+    rng = np.random.default_rng(3)
+    encoder = ir.ThermometerEncoder(HEIGHT, WIDTH, np.array([64, 128]))
+    n = N_CLASSES * VOTES
+    layers, n_inputs = [], encoder.n_bits
+    for copies in (False, True, False):
+        fan_in = np.array([rng.choice(n_inputs, 4, replace=False) for _ in range(n)])
+        counter = rng.normal(size=(n, 16)).astype(np.float32)
+        if copies:
+            noisy = np.arange(16) % 2 - 0.5
+            counter = np.tile(noisy, (n, 1)).astype(np.float32)
+            counter[:, 15] *= -1.0
+        layers.append(LayerState("table", fan_in, counter=counter))
+        n_inputs = n
+    return ModelState(encoder, N_CLASSES, tuple(layers))
+
+
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder as `lutloom train` leaves it, of a model too small to be trained."""
@@ -98,6 +116,47 @@ def test_a_network_from_elsewhere_is_lowered_without_torch(
     status, out, _ = run(capsys, *words, work)
     assert status == 1
     assert "give another folder with --work" in out["error"]["message"]
+
+
+def test_layers_are_eliminated_on_the_images_training_held_out(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_model(deep_state(), work / "model.safetensors")
+    status, record, _ = run(
+        capsys, "lower", "--work", work, "--eliminate-layers", "--accuracy-loss", 1
+    )
+    assert status == 0
+    gone = record["elimination"]
+    assert gone["validation_images"] == 16, "a twelfth of 200 training images"
+    assert gone["layers_before"] == 3
+    assert len(gone["layers"]) == 3, "where any answer may go, so may every layer"
+    assert record["widths"] == []
+    assert record["answers_changed"] > 0
+    assert record["rung"]["state"] == "passed"
+    assert "0 of 200 answers changed by them" in record["rung"]["evidence"]
+    status, record, _ = run(capsys, "lower", "--work", work, "--eliminate-layers")
+    assert record["elimination"]["validation_accuracy"] >= (
+        record["elimination"]["validation_accuracy_before"] - 0.001
+    )
+
+
+def test_a_network_with_fewer_layers_is_not_held_against_the_trained_model(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_model(deep_state(), work / "model.safetensors")
+    run(capsys, "lower", "--work", work, "--eliminate-layers", "--accuracy-loss", 1)
+    status, found, _ = run(capsys, "compare", "--work", work)
+    assert status == 0
+    torch_cpu = next(e for e in found["executors"] if e["name"] == "torch_cpu")
+    assert torch_cpu["mismatches"] is None
+    assert "no trained state of this network" in json.dumps(torch_cpu)
+
+
+def test_accuracy_loss_without_elimination_is_refused(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lower", "--work", str(work), "--accuracy-loss", "0.1"]) == 1
+    assert "must come with --eliminate-layers" in capsys.readouterr().err
 
 
 def test_emit_writes_text_that_names_the_neurons(

@@ -13,7 +13,7 @@ from lutloom.compare import Comparison, ExecutorResult, compare
 from lutloom.errors import InvalidFileError
 from lutloom.files.atomic import write_json
 from lutloom.files.model_state import read_model
-from lutloom.report.records import SimulationRecord, SynthesisRecord
+from lutloom.report.records import LoweringRecord, SimulationRecord, SynthesisRecord
 from lutloom.schema import read_json
 
 
@@ -35,7 +35,8 @@ def compare_model(space: Workspace, *, watch: Advance) -> Comparison:
     """
     network = space.read_network()
     data = space.load_data()
-    state = read_model(space.state) if space.state.exists() else None
+    shorter = _is_shorter(space)
+    state = read_model(space.state) if space.state.exists() and not shorter else None
     found = compare(
         network,
         data.test_images,
@@ -66,6 +67,15 @@ def require_agreement(found: Comparison) -> None:
             f"compare: every executor must answer as the integer interpreter, not otherwise for"
             f" {listed}; lower and simulate again, and report it if it stays"
         )
+
+
+def _is_shorter(space: Workspace) -> bool:
+    """Tell whether layers were eliminated, so that the trained state is of another network."""
+    path = space.record("lower")
+    if not path.exists():
+        return False
+    elimination = read_json(path, LoweringRecord).elimination
+    return elimination is not None and bool(elimination.layers)
 
 
 def _recorded(space: Workspace, network_digest: str) -> list[ExecutorResult]:

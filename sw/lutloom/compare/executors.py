@@ -68,7 +68,7 @@ def _torch(device: str) -> Callable[[Subject], Callable[[Images], Classes]]:
     def prepare(subject: Subject) -> Callable[[Images], Classes]:
         state = subject.state
         if state is None:
-            raise NotHereError("no trained state in the folder")
+            raise NotHereError("no trained state of this network")
         try:
             from lutloom.models import classify_torch, devices
         except ImportError as error:

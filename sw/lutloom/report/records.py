@@ -63,6 +63,24 @@ class PassLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     inputs_after: int
 
 
+class EliminationRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Hold which layers `lower --eliminate-layers` took out; this may change answers.
+
+    Members
+    -------
+    layers : in the order they went, counted from 0 in the lowered network
+    layers_before : how many there were
+    validation_images : they were chosen on these
+    validation_accuracy_before, validation_accuracy : on them, before and after
+    """
+
+    layers: tuple[int, ...]
+    layers_before: int
+    validation_images: int
+    validation_accuracy_before: float
+    validation_accuracy: float
+
+
 class LoweringRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``lower.json``: what lowering made, checked and expects.
 
@@ -73,6 +91,7 @@ class LoweringRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     device, family : what the estimate is for
     rung : L0
     network_sha256 : of ``network.onnx``
+    elimination : layers taken out; None: not asked for
     """
 
     network_digest: str
@@ -88,6 +107,7 @@ class LoweringRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     device: str
     estimate: Estimate
     rung: Rung
+    elimination: EliminationRecord | None = None
 
 
 class EmissionRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
