@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_transformer import make_text, make_transformer
 
 from lutloom.bench.__main__ import BENCHMARKS, main
 from lutloom.bench.figures import spread
@@ -16,6 +17,8 @@ from lutloom.bench.mixed_sparsity import Arm
 from lutloom.data import Dataset
 from lutloom.language.mixed_sparsity import mixed_sparsity_plan
 from lutloom.language.small_model import SmallModel
+from lutloom.language.tokenizer import Tokenizer, train_tokenizer
+from lutloom.language.transformer import Transformer
 from lutloom.recipe import Recipe, parse_recipe
 from lutloom_sim.result import SimulationResult
 
@@ -132,6 +135,55 @@ def test_mixed_sparsity(
         assert sparse["flops_share"][convention] < 0.9
     assert sparse["validation_loss"]["n"] == 2
     assert set(dense["tuning_loss"]) == {"0.004", "0.008"}
+
+
+def small_smollm2(context: int) -> tuple[Transformer, Tokenizer]:
+    """A stand-in of random weights; the real one is never needed by tests."""
+    tokenizer = train_tokenizer(make_text(), 300)
+    model = make_transformer(
+        vocabulary=tokenizer.vocabulary, n_blocks=5, context=context, norm_epsilon=1e-5
+    )
+    return model, tokenizer
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, bench: str, **values: object) -> None:
+    monkeypatch.setattr(f"lutloom.bench.{bench}.read_smollm2", small_smollm2)
+    for name, value in {"CORPUS": "python", "CONTEXT": 8, "TEST_WINDOWS": 2, **values}.items():
+        monkeypatch.setattr(f"lutloom.bench.{bench}.{name}", value)
+
+
+def test_eliminate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in(monkeypatch, "eliminate", BLOCKS=(1, 2), WINDOWS=2, SPEED_TOKENS=16, SPEED_REPEATS=1)
+    figures = run("eliminate", tmp_path, capsys)
+    assert [point["removed_blocks"] for point in figures["points"]] == [1, 2]
+    for point in figures["points"]:
+        for name, method in point["methods"].items():
+            assert method["test_perplexity"]["n"] == 2
+            for removed in method["removed"]:
+                assert len(set(removed)) == point["removed_blocks"], name
+    assert figures["speed"][0]["speed_up"] > 0
+
+
+def test_pack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in(monkeypatch, "pack", WINDOWS=8)
+    figures = run("pack", tmp_path, capsys)
+    assert figures["width"] == {"whole": 24, "sliced": 16}
+    by_kind = {(a["method"], a["compression"]): a for a in figures["archives"]}
+    assert set(by_kind) == {
+        (method, compression)
+        for method in ("plain", "triangular", "symmetric", "bits_back")
+        for compression in ("none", "xz", "exponent")
+    }
+    assert by_kind["plain", "none"]["saving"]["max"] == 0.0
+    assert by_kind["symmetric", "none"]["share_of_bound"]["median"] == pytest.approx(1.0)
+    assert {a["draws"] for a in figures["archives"] if a["compression"] == "xz"} == {1}
+    for archive in figures["archives"]:
+        assert abs(archive["perplexity_change"]["median"]) < 0.05
+        assert archive["logit_error"]["max"] < 0.05
 
 
 def test_every_benchmark_can_be_run() -> None:

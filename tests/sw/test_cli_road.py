@@ -150,6 +150,10 @@ def test_a_network_with_fewer_layers_is_not_held_against_the_trained_model(
     torch_cpu = next(e for e in found["executors"] if e["name"] == "torch_cpu")
     assert torch_cpu["mismatches"] is None
     assert "no trained state of this network" in json.dumps(torch_cpu)
+    status, report, _ = run(capsys, "report", work)
+    assert status == 0
+    conditions = " ".join(report["models"][0]["details"]["conditions"])
+    assert "3 of 3 layers were taken out after training" in conditions
 
 
 def test_accuracy_loss_without_elimination_is_refused(

@@ -233,6 +233,12 @@ def _conditions(
         "latency is the pipeline's, from an encoded image at its input to its class; equal scores"
         " go to the lowest class"
     )
+    if (gone := lowering.elimination) is not None and gone.layers:
+        lines.append(
+            f"{len(gone.layers)} of {gone.layers_before} layers were taken out after training,"
+            f" chosen on {gone.validation_images:,} validation images; torch is not compared, since"
+            " it runs the whole model"
+        )
     if training is not None:
         lines.append(
             f"{training.validation_images:,} training images were held out and picked"
