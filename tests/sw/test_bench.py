@@ -72,6 +72,12 @@ def test_depth(
         *((5, kept) for kept in ("all", "last", "all_but_last")),
     ]
     assert all(p["test_accuracy"]["n"] == 2 for p in points)
+    (whole,) = (p for p in points if "eliminated" in p)
+    assert (whole["layers"], whole["trained_layers"]) == (5, "all")
+    left = whole["eliminated"]
+    assert left["layers"]["max"] < 5, "two epochs of stripes need no five layers"
+    assert left["neurons"]["max"] < left["neurons_before"]["min"]
+    assert left["accuracy_change"]["min"] > -0.05
 
 
 def test_lower(
