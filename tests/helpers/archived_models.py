@@ -50,7 +50,7 @@ def forge(
     header: dict[str, Any] | bytes | None = None,
     body: bytes | None = None,
     *,
-    version: int = 1,
+    version: int = 2,
     length: int | None = None,
 ) -> bytes:
     """Change an archive's header or parts, and sign it."""

@@ -59,7 +59,7 @@ def measure(n_seeds: int, say: Callable[[str], None]) -> dict[str, Any]:
     test = draw_windows(tokenizer.encode(text.test), TEST_WINDOWS, CONTEXT, 0)
     whole = _loss(model, test)
     say(f"whole model: test perplexity {math.exp(whole):.2f}")
-    draws = []
+    draws: list[dict[str, Any]] = []
     for seed in range(n_seeds):
         began = time.perf_counter()
         sliced = slice_model(model, draw_windows(train, WINDOWS, CONTEXT, seed), SHARE)
@@ -115,7 +115,9 @@ def measure(n_seeds: int, say: Callable[[str], None]) -> dict[str, Any]:
 
 @torch.inference_mode()
 def _loss(model: Transformer, windows: Tensor) -> float:
-    losses = [float(token_loss(model(some[:, :-1]), some[:, 1:])) for some in windows.split(1)]
+    losses = [
+        float(token_loss(model(some[:, :-1]), some[:, 1:])) for some in torch.split(windows, 1)
+    ]
     return statistics.fmean(losses)
 
 
@@ -135,7 +137,7 @@ def _archive(
     unpack_seconds = time.perf_counter() - began
     window = test[:1, :-1]
     logits = sliced(window)
-    archive = {
+    archive: dict[str, Any] = {
         "method": method,
         "compression": compression,
         "bytes": len(data),

@@ -82,12 +82,7 @@ def read_transformer(path: str | os.PathLike[str]) -> tuple[Transformer, Tokeniz
     try:
         with safe_open(checked, framework="pt") as file:
             header = _read_header(path, file.metadata() or {}, checked.stat().st_size)
-            short = msgspec.structs.replace(header.config, context=1, pattern="causal")
-            with torch.device(
-                "meta"
-            ):  # no mask and no rotation of a length that only the file says
-                model = Transformer(short)
-            wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+            wanted = tensor_shapes(header.config)
             names = list(file.keys())
             there = {name: tuple(file.get_slice(name).get_shape()) for name in names}
             if wanted != there:
@@ -120,6 +115,39 @@ def build_transformer(config: TransformerConfig, tensors: dict[str, torch.Tensor
     return model.eval()
 
 
+def tensor_shapes(config: TransformerConfig) -> dict[str, tuple[int, ...]]:
+    """Give the shape of every tensor of a configuration, without making one.
+
+    Parameters
+    ----------
+    config : TransformerConfig
+
+    Returns
+    -------
+    dict of str to tuple of int
+    """
+    # No tensor depends on the context, but masks and rotations do, and are not made on "meta".
+    short = msgspec.structs.replace(config, context=1, pattern="causal")
+    with torch.device("meta"):
+        model = Transformer(short)
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def least_weights(config: TransformerConfig) -> int:
+    """Give a number of weights that no model of a configuration has fewer than, without making one.
+
+    Parameters
+    ----------
+    config : TransformerConfig
+
+    Returns
+    -------
+    int
+    """
+    heads = 2 * (config.n_heads + config.kv_heads) * config.head_size
+    return config.vocabulary * config.width + config.n_blocks * (heads + 3 * config.hidden)
+
+
 def _read_header(
     path: str | os.PathLike[str], metadata: dict[str, str], size_bytes: int
 ) -> _Header:
@@ -141,7 +169,7 @@ def _read_header(
             f"{path}: context must be at most {MASKED_CONTEXT_MAX} with the pattern "
             f"{config.pattern!r}, whose mask is kept, not {config.context}; train the model again"
         )
-    least = config.vocabulary * config.width + config.n_blocks * 3 * config.hidden
+    least = least_weights(config)
     if least > size_bytes:
         raise InvalidFileError(
             f"{path}: must hold the {least:,} and more weights of its configuration, but is "

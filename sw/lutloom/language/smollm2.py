@@ -26,7 +26,7 @@ from torch import Tensor
 
 from lutloom.errors import InvalidFileError, MissingExtraError
 from lutloom.files.bounded import check_file
-from lutloom.language.model_file import build_transformer
+from lutloom.language.model_file import build_transformer, tensor_shapes
 from lutloom.language.tokenizer import Tokenizer
 from lutloom.language.transformer import Transformer, TransformerConfig
 from lutloom.schema import SchemaError, convert
@@ -90,17 +90,6 @@ _KEYS = {
     "merges": "tokenizer.ggml.merges",
 }
 """Keys of a GGUF file that are read, by their name here."""
-
-
-class WholeTextTokenizer(Tokenizer):
-    """Encode a text in one piece: merges learnt elsewhere may join the ends of several lines.
-
-    Only until it is written: read back from a model file, it takes one line at a time.
-    """
-
-    def encode(self, text: str) -> NDArray[np.int64]:
-        """Give the tokens of a text, ``int64[n]``."""
-        return np.array(self._inner.encode(text, add_special_tokens=False).ids, dtype=np.int64)
 
 
 def read_smollm2(context: int = 128) -> tuple[Transformer, Tokenizer]:
@@ -190,8 +179,9 @@ def convert_gguf(
     dict of str to Tensor
         As ``Transformer(config).state_dict()`` has them.
     Tokenizer
-        Byte-level, with each digit alone, see :class:`WholeTextTokenizer`.  Control tokens are
-        found in text too.  A byte that is no token (some that UTF-8 never has) is left out.
+        Byte-level, with each digit alone, and of whole texts: its merges join the ends of lines.
+        Control tokens are found in text too.  A byte that is no token (some that UTF-8 never has)
+        is left out.
 
     Raises
     ------
@@ -248,8 +238,7 @@ def _convert_tensors(
         odd = sorted(set(names) ^ set(tensors))[0]
         rule = "must be there, but is not" if odd in names else "must not be there"
         raise InvalidFileError(f"{source}: tensor {odd} {rule}; run: {INSTALL}")
-    with torch.device("meta"):
-        wanted = {name: tuple(t.shape) for name, t in Transformer(config).state_dict().items()}
+    wanted = tensor_shapes(config)
     for theirs, ours in names.items():
         if tensors[theirs].shape != wanted[ours]:
             raise InvalidFileError(
@@ -288,7 +277,7 @@ def _convert_tokenizer(metadata: _Metadata, source: str) -> Tokenizer:
     inner.decoder = decoders.ByteLevel()
     kinds = zip(metadata.tokens, metadata.token_types, strict=True)
     inner.add_special_tokens([token for token, kind in kinds if kind == _CONTROL])
-    return WholeTextTokenizer(inner)
+    return Tokenizer(inner, unit="text")
 
 
 def _missing() -> MissingExtraError:

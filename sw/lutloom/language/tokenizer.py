@@ -9,6 +9,8 @@ Example
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import tokenizers
 from numpy.typing import NDArray
@@ -20,16 +22,27 @@ VOCABULARY_MIN, VOCABULARY_MAX = 257, 1 << 16
 """Every byte is a token of its own; with fewer than one more there would be nothing to merge."""
 
 
+Unit = Literal["line", "text"]
+"""What is encoded by itself, so that no merge crosses its end."""
+
+_WHOLE_TEXT = '{"unit":"text",'
+"""How the JSON of a tokenizer begins whose unit is the text; without, it is the line."""
+
+
 class Tokenizer:
     """Turn text into tokens and back, without loss.
 
     Parameters
     ----------
     inner : tokenizers.Tokenizer
+    unit : Unit
+        ``"line"`` lets long texts go through in parallel; merges learnt elsewhere may join the ends
+        of several lines, and need ``"text"``.
     """
 
-    def __init__(self, inner: tokenizers.Tokenizer) -> None:
+    def __init__(self, inner: tokenizers.Tokenizer, unit: Unit = "line") -> None:
         self._inner = inner
+        self.unit = unit
 
     @property
     def vocabulary(self) -> int:
@@ -38,10 +51,9 @@ class Tokenizer:
 
     def encode(self, text: str) -> NDArray[np.int64]:
         """Give the tokens of a text, ``int64[n]``."""
-        # One line at a time: no merge crosses a line's end, and long texts go through in parallel.
-        lines = text.splitlines(keepends=True)
-        encoded = self._inner.encode_batch(lines, add_special_tokens=False)
-        ids = [np.array(line.ids, dtype=np.int64) for line in encoded]
+        units = [text] if self.unit == "text" else text.splitlines(keepends=True)
+        encoded = self._inner.encode_batch(units, add_special_tokens=False)
+        ids = [np.array(unit.ids, dtype=np.int64) for unit in encoded]
         return np.concatenate(ids) if ids else np.empty(0, dtype=np.int64)
 
     def decode(self, tokens: NDArray[np.int64]) -> str:
@@ -50,7 +62,8 @@ class Tokenizer:
 
     def to_json(self) -> str:
         """Give all of it as JSON, which :func:`parse_tokenizer` reads."""
-        return str(self._inner.to_str())
+        written = str(self._inner.to_str())
+        return written if self.unit == "line" else _WHOLE_TEXT + written.removeprefix("{")
 
 
 def train_tokenizer(text: str, vocabulary: int) -> Tokenizer:
@@ -111,8 +124,10 @@ def parse_tokenizer(text: str, source: str) -> Tokenizer:
     InvalidFileError
         If it is not a tokenizer.
     """
+    whole = text.startswith(_WHOLE_TEXT)
+    written = "{" + text.removeprefix(_WHOLE_TEXT) if whole else text
     try:
-        return Tokenizer(tokenizers.Tokenizer.from_str(text))
+        return Tokenizer(tokenizers.Tokenizer.from_str(written), "text" if whole else "line")
     except Exception as error:  # the library raises nothing narrower
         raise InvalidFileError(
             f"{source}: must hold a tokenizer, but {error}; train the model again"

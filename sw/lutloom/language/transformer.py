@@ -14,6 +14,7 @@ torch.Size([1, 16, 512])
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -241,13 +242,7 @@ class Transformer(nn.Module):
 
         Matrices that write into the residual stream get less, by the root of their number.
         """
-        for name, parameter in self.named_parameters():
-            if parameter.dim() == 1:
-                nn.init.ones_(parameter)
-                continue
-            writes = name.endswith(("attention.output.weight", "mlp.down.weight"))
-            share = (2 * max(1, self.config.n_blocks)) ** -0.5 if writes else 1.0
-            nn.init.normal_(parameter, std=INITIAL_STD * share)
+        draw_parameters(self, self.config.n_blocks, lambda _name, _matrix: INITIAL_STD)
 
     def set_pattern(self, pattern: Pattern, stride: int) -> None:
         """Attend by another pattern from now on; the configuration stays as it was."""
@@ -297,6 +292,31 @@ class Transformer(nn.Module):
     def n_parameters(self) -> int:
         """Parameters of all kinds, a tied table once."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+
+def draw_parameters(
+    model: nn.Module, n_blocks: int, deviation: Callable[[str, Tensor], float]
+) -> None:
+    """Set gains to 1, and draw matrices from the global generator, normal around 0.
+
+    Matrices that write into the residual stream, by name those of :class:`Attention` and
+    :class:`Mlp`, get less, by the root of their number.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Changed in place.
+    n_blocks : int
+    deviation : callable
+        Gives a matrix's deviation by its name and itself.
+    """
+    for name, parameter in model.named_parameters():
+        if parameter.dim() == 1:
+            nn.init.ones_(parameter)
+            continue
+        writes = name.endswith(("attention.output.weight", "mlp.down.weight"))
+        share = (2 * max(1, n_blocks)) ** -0.5 if writes else 1.0
+        nn.init.normal_(parameter, std=deviation(name, parameter) * share)
 
 
 def rotate(features: Tensor, rotation: Tensor) -> Tensor:

@@ -195,7 +195,7 @@ def test_the_layout_is_the_documented_one(tokenizer: Tokenizer) -> None:
     model = make_transformer()
     data, report = pack_model(model, tokenizer, method="plain", compression="none")
     assert data[:8] == b"LUTLOOM\n"
-    assert int.from_bytes(data[8:12], "little") == 1
+    assert int.from_bytes(data[8:12], "little") == 2
     assert data[-32:] == hashlib.sha256(data[:-32]).digest()
     header = header_of(data)
     assert list(header) == ["compression", "config", "method", "parts"]
@@ -211,45 +211,63 @@ def test_the_layout_is_the_documented_one(tokenizer: Tokenizer) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.integers(0, 0xFFFF), max_size=70))
-def test_any_words_survive_exponent_coding(words: list[int]) -> None:
-    raw = np.array(words, "<u2").tobytes()
-    assert decompress_exponents(compress_exponents(raw), len(raw)) == raw
+@given(st.lists(st.lists(st.integers(0, 0xFFFF), max_size=40), max_size=4))
+def test_any_words_survive_exponent_coding(tensors: list[list[int]]) -> None:
+    raw = [np.array(words, "<u2").tobytes() for words in tensors]
+    stored = compress_exponents(raw)
+    assert decompress_exponents(stored, [len(tensor) for tensor in raw]) == b"".join(raw)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=300), st.integers(1, 9))
 def test_any_bytes_survive_xz(some: bytes, times: int) -> None:
     xz = CODINGS["xz"]
-    assert xz.decompress(xz.compress(some * times), len(some) * times) == some * times
+    assert xz.decompress(xz.compress([some] * times), [len(some)] * times) == some * times
 
 
-def test_exponents_cost_their_entropy_and_the_planes_are_readable() -> None:
-    words = np.random.default_rng(0).normal(0, 0.02, 20_001).astype("<f2").view("<u2")
-    stored = compress_exponents(words.tobytes())
-    counts = [0] * 32
-    for word in words.tolist():
-        counts[word >> 10 & 31] += 1
-    entropy_bits = -sum(c * math.log2(c / words.size) for c in counts if c)
+def test_exponents_cost_each_tensors_entropy_and_the_planes_are_readable() -> None:
+    rng = np.random.default_rng(0)
+    sizes, deviations = (20_001, 12_000, 1), (0.02, 0.5, 1.0)
+    halves = [rng.normal(0, d, n).astype("<f2") for n, d in zip(sizes, deviations, strict=True)]
+    stored = compress_exponents([tensor.tobytes() for tensor in halves])
+    begin, entropy_bits = 0, 0.0
+    for tensor in halves:
+        counts = [0] * 32
+        for word in tensor.view("<u2").tolist():
+            counts[word >> 10 & 31] += 1
+        entropy_bits -= sum(c * math.log2(c / tensor.size) for c in counts if c)
+        first, n_shares = stored[begin], stored[begin + 1]
+        table = [
+            int.from_bytes(stored[at : at + 2], "little")
+            for at in range(begin + 2, begin + 2 + 2 * n_shares, 2)
+        ]
+        assert sum(table) == 1 << 15
+        shares = [0] * first + table + [0] * (32 - first - n_shares)
+        assert [bool(share) for share in shares] == [bool(count) for count in counts]
+        begin += 2 + 2 * n_shares
+    words = np.concatenate(halves).view("<u2")
     plane = -(-words.size // 8)
-    coded_bytes = len(stored) - 64 - words.size - 3 * plane
+    coded_bytes = len(stored) - begin - words.size - 3 * plane
     assert entropy_bits / 8 <= coded_bytes < 1.002 * entropy_bits / 8 + 8
-    table = [int.from_bytes(stored[2 * i : 2 * i + 2], "little") for i in range(32)]
-    assert sum(table) == 1 << 15
-    assert [bool(share) for share in table] == [bool(count) for count in counts]
-    for i in (0, 1, 7, 8, 9_999, 20_000):
+    for i in (0, 1, 7, 8, 9_999, 20_001, 32_001):
         word = int(words[i])
-        assert stored[64 + i] == word & 255
+        assert stored[begin + i] == word & 255
         for index, bit in enumerate((8, 9, 15)):
-            byte = stored[64 + words.size + index * plane + i // 8]
+            byte = stored[begin + words.size + index * plane + i // 8]
             assert byte >> (7 - i % 8) & 1 == word >> bit & 1
+
+
+def test_tensors_of_different_scales_cost_less_apart_than_together() -> None:
+    rng = np.random.default_rng(1)
+    raw = [rng.normal(0, d, 5000).astype("<f2").tobytes() for d in (0.02, 1.0)]
+    assert len(compress_exponents(raw)) < len(compress_exponents([b"".join(raw)])) - 500
 
 
 def test_a_rare_exponent_keeps_a_share() -> None:
     words = np.full(300_000, 1.0, "<f2")
     words[123] = 2.0**-14
     raw = words.tobytes()
-    assert decompress_exponents(compress_exponents(raw), len(raw)) == raw
+    assert decompress_exponents(compress_exponents([raw]), [len(raw)]) == raw
 
 
 def change(model: Transformer, name: str, value: float) -> Transformer:

@@ -27,7 +27,7 @@ from small_transformer import make_transformer
 from lutloom.errors import InvalidFileError
 from lutloom.language.archive import Compression, Method, pack_model, read_archive, unpack_model
 from lutloom.language.archive.coding import Xz
-from lutloom.language.archive.exponents import compress_exponents
+from lutloom.language.archive.exponents import compress_exponents, decompress_exponents
 from lutloom.language.tokenizer import Tokenizer, train_tokenizer
 
 PAIRS: tuple[tuple[Method, Compression], ...] = (
@@ -300,10 +300,11 @@ def test_files_that_are_no_archives(archive: bytes, tmp_path: Path) -> None:
         refusal(b"\x89PNG\r\n\x1a\n" + archive[8:]),
         r"must begin with b'LUTLOOM\\n', not b'\\x89PNG.*; give a file that 'lutloom language",
     )
-    assert_matches(
-        refusal(forge(archive, version=2)),
-        "must be of version 1, not 2; use the Lutloom version that wrote it",
-    )
+    for version in (1, 3):
+        assert_matches(
+            refusal(forge(archive, version=version)),
+            f"must be of version 2, not {version}; use the Lutloom version that wrote it",
+        )
     assert_matches(
         refusal(flipped(archive, len(archive) - 1, 0)),
         "must have the SHA-256 that stands at its end, not [0-9a-f]{16}...; copy the file again",
@@ -319,10 +320,10 @@ def test_files_that_are_no_archives(archive: bytes, tmp_path: Path) -> None:
 def test_a_decompression_bomb_stops(archive: bytes) -> None:
     """64 MiB of zeros in some 10 kB: neither where it is declared nor where it is not."""
     raw_bytes = 1 << 26
-    bomb = Xz().compress(bytes(raw_bytes))
+    bomb = Xz().compress([bytes(raw_bytes)])
     assert len(bomb) < 20_000
     text = body_of(archive)[: header_of(archive)["parts"][0]["stored_bytes"]]
-    text = Xz().compress(text)
+    text = Xz().compress([text])
     for declared, message in (
         (raw_bytes, r"part embedding: must become at most .* bytes from .*, not 67,108,864"),
         (61 * 24 * 2, r"part embedding: must be LZMA2 data of exactly 2,928 bytes"),
@@ -331,7 +332,7 @@ def test_a_decompression_bomb_stops(archive: bytes) -> None:
         header["compression"] = "xz"
         header["parts"][0]["stored_bytes"] = len(text)
         header["parts"][1].update(stored_bytes=len(bomb), raw_bytes=declared)
-        blocks = Xz().compress(body_of(archive)[-header["parts"][2]["raw_bytes"] :])
+        blocks = Xz().compress([body_of(archive)[-header["parts"][2]["raw_bytes"] :]])
         header["parts"][2]["stored_bytes"] = len(blocks)
         forged = forge(archive, header, text + bomb + blocks)
         tracemalloc.start()
@@ -357,25 +358,50 @@ def embedding_of(stored: bytes, tokenizer: Tokenizer) -> bytes:
 def test_coded_exponents_that_are_not(tokenizer: Tokenizer) -> None:
     words = make_transformer().embedding.weight.detach().numpy().astype("<f2")
     n = words.size
-    good = compress_exponents(words.tobytes())
+    good = compress_exponents([words.tobytes()])
     unpack_model(embedding_of(good, tokenizer))
-    kept = 64 + n + 3 * n // 8
+    first, count = good[:2]
+    table = 2 + 2 * count
+    kept = table + n + 3 * n // 8
 
     def refused(stored: bytes, message: str) -> None:
         assert_matches(refusal(embedding_of(stored, tokenizer)), f"part embedding: {message}")
 
     refused(good[:kept], "must have the frequencies of the exponents it codes, not others")
-    refused(good[: kept - 4], "must be a table, planes and coded exponents of")
-    refused(good + b"\1", "must be a table, planes and coded exponents of 1464 numbers")
+    refused(good[: kept - 4], "must be tables, planes and coded exponents for 2,928 bytes of")
+    refused(good + b"\1", "must be tables, planes and coded exponents for 2,928 bytes of numbers")
     refused(good + b"\0\0\0\0", "must be whole coded exponents, but is damaged")
     refused(good + b"\1\0\0\0", "must be coded exponents of 1,464 numbers, not of others")
-    refused(b"\0\0" * 32 + good[64:], "must have exponent frequencies of 32768 together")
-    refused(b"\xff\xff" * 32 + good[64:], "must have exponent frequencies of 32768 together")
+    for shares in (b"\0\0" * count, b"\xff\xff" * count):
+        refused(good[:2] + shares + good[table:], "must have exponent frequencies of 32768 togeth")
     refused(good[:1500] + good[1504:], "must ")
+    for some in (bytes((32, 1)), bytes((255, 255)), bytes((first, 0)), bytes((first, 33 - first))):
+        refused(
+            some + good[2:],
+            f"must have frequencies of exponents from 0 to 31, not of {some[1]} from {some[0]} on",
+        )
+    wide = bytes((first, count + 1)) + good[2:table] + bytes(2) + good[table:]
+    refused(wide, "must have no frequency of 0 at either end of a table")
     infinite = words.copy()
     infinite[0, 0] = np.inf
-    line = refusal(embedding_of(compress_exponents(infinite.tobytes()), tokenizer))
+    line = refusal(embedding_of(compress_exponents([infinite.tobytes()]), tokenizer))
     assert_matches(line, "tensor embedding.weight: numbers must be finite, but some are not")
+
+
+def test_tables_of_exponents_are_one_a_tensor() -> None:
+    rng = np.random.default_rng(0)
+    raw = [rng.normal(size=n).astype("<f2").tobytes() for n in (40, 8)]
+    stored = compress_exponents(raw)
+    assert decompress_exponents(stored, [80, 16]) == b"".join(raw)
+    for lengths in ([96], [16, 80], [80, 8, 8], [80], [80, 16, 2], [80, 15], []):
+        with pytest.raises(InvalidFileError, match=r"^must (have|be) "):
+            decompress_exponents(stored, lengths)
+    second = 2 + 2 * stored[1]
+    for end, n_whole in ((0, 0), (1, 0), (2, 0), (second - 1, 0), (second, 1), (second + 3, 1)):
+        with pytest.raises(
+            InvalidFileError, match=rf"^must have 2 tables of frequencies, not {n_whole}$"
+        ):
+            decompress_exponents(stored[:end], [80, 16])
 
 
 def test_planes_end_in_zeros(text: str) -> None:
@@ -383,7 +409,8 @@ def test_planes_end_in_zeros(text: str) -> None:
     small = train_tokenizer(text, 257)
     data, _ = pack_model(model, small, method="plain", compression="exponent")
     header, body = header_of(data), body_of(data)
-    at = header["parts"][0]["stored_bytes"] + 64 + 27 + 3
+    begin = header["parts"][0]["stored_bytes"]
+    at = begin + 2 + 2 * body[begin + 1] + 27 + 3
     forged = forge(data, header, body[:at] + bytes([body[at] | 1]) + body[at + 1 :])
     assert_matches(refusal(forged), "part embedding: must have zeros after the last bit of each")
 
@@ -402,9 +429,9 @@ def test_tokenizers_that_are_not(archive: bytes) -> None:
 
 def test_xz_data_that_is_not(archive: bytes) -> None:
     xz = Xz()
-    stored = xz.compress(bytes(range(256)))
+    stored = xz.compress([bytes(range(256))])
     for some in (stored[:-1], stored + b"\0", b"", b"\0", bytes(9), lzma.compress(b"x" * 256)):
         with pytest.raises(InvalidFileError, match=r"^must be (LZMA2 data of|whole LZMA2)"):
-            xz.decompress(some, 256)
+            xz.decompress(some, [256])
     with pytest.raises(InvalidFileError, match="exactly 255 bytes"):
-        xz.decompress(stored, 255)
+        xz.decompress(stored, [255])

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import get_args
 
 import pytest
-from role_sentences import DIFFERENT, PARAPHRASES, REFUSED, SAME_INSIDE, keys_of, wrong_merges
+from role_sentences import (
+    DIFFERENT,
+    EXCHANGED,
+    PARAPHRASES,
+    REFUSED,
+    SAME_INSIDE,
+    keys_of,
+    wrong_merges,
+)
 
 from lutloom.language.roles import Filler, Role, RoleFrame, frame_keys, load_extractor, role_key
 from lutloom.language.roles.extractor import Language
@@ -46,6 +55,47 @@ def test_what_differs_in_one_thing_does_not_merge(language: Language) -> None:
             return key(sentence, None if frame is None else dataclasses.replace(frame, **blind))
 
         assert wrong_merges(sentences, frames, SAME_INSIDE[language], careless) != set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_two_places_exchanged_never_merge(language: Language) -> None:
+    sentences = [sentence for pair in EXCHANGED[language] for sentence in pair]
+    frames = load_extractor(language).frames(sentences)
+    assert wrong_merges(sentences, frames, set(), key) == set()
+    read = [pair for pair in zip(frames[::2], frames[1::2], strict=True) if None not in pair]
+    assert len(read) >= 3, "not because nothing is read"
+
+    def as_bag(sentence: str, frame: RoleFrame | None) -> str:
+        return sentence if frame is None else str(sorted(re.findall(r"\w+", repr(frame))))
+
+    assert len(wrong_merges(sentences, frames, set(), as_bag)) >= 2
+
+
+@pytest.mark.parametrize("verb", ["put", "hit", "cut", "read", "let", "set", "shut", "hurt", "cost",
+                                  "cast", "spread"])  # fmt: skip
+def test_a_form_that_is_past_and_present_says_neither(verb: str) -> None:
+    there = " in the house" if verb in {"put", "set"} else ""
+    many = [
+        f"The men {verb} the book{there}.",
+        f"The book was {verb}{there} by the men.",
+        f"The book is {verb}{there} by the men.",
+    ]
+    assert len(set(keys_of(many, "en"))) == 3
+    past, present = f"The man {verb} the book{there}.", f"The man {verb}s the book{there}."
+    one = [past, present, *(sentence.replace("men", "man") for sentence in many[1:])]
+    keys = keys_of(one, "en")
+    assert len({keys[0], keys[1]}) == len({keys[0], keys[3]}) == len({keys[1], keys[2]}) == 2
+    [frame] = load_extractor("en").frames([past])
+    if frame is not None:
+        assert frame.tense == "past"
+
+
+def test_a_subject_that_is_one_tells_the_tense() -> None:
+    verbs = ("hit", "cut", "shut", "hurt")
+    for verb in verbs:
+        for subject, agent in (("The man", "the man"), ("She", "her")):
+            past = [f"{subject} {verb} the dog.", f"The dog was {verb} by {agent}."]
+            assert len(set(keys_of(past, "en"))) == 1, past
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

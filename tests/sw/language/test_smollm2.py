@@ -17,7 +17,8 @@ from small_transformer import make_tokens, make_transformer
 from tokenizers import models, pre_tokenizers, trainers
 
 from lutloom.errors import InvalidFileError, MissingExtraError
-from lutloom.language.model_file import build_transformer
+from lutloom.language.archive import pack_model, unpack_model
+from lutloom.language.model_file import build_transformer, read_transformer, write_transformer
 from lutloom.language.pretraining import perplexity
 from lutloom.language.smollm2 import convert_gguf, find_smollm2, read_smollm2
 from lutloom.language.tokenizer import Tokenizer
@@ -101,8 +102,18 @@ def test_the_tokenizer_is_the_one_the_file_was_made_from() -> None:
         assert tokenizer.decode(encoded) == text
     assert tokenizer.encode("12345").size == 5, "each digit is alone"
     assert tokenizer.encode("<|end|>").size == 1
-    by_line = [Tokenizer.encode(tokenizer, line) for line in TEXT.splitlines(keepends=True)]
-    assert sum(ids.size for ids in by_line) > tokenizer.encode(TEXT).size, "it joins lines' ends"
+    by_line = Tokenizer(inner).encode(TEXT)
+    assert by_line.size > tokenizer.encode(TEXT).size, "it joins lines' ends"
+
+
+def test_the_tokenizer_survives_every_file(tmp_path: Path) -> None:
+    model, tokenizer = convert(*make_gguf())
+    write_transformer(model, tokenizer, tmp_path / "model.safetensors")
+    data, _ = pack_model(model, tokenizer, method="plain", compression="exponent")
+    wanted = reference_tokenizer().encode(TEXT).ids
+    for _, read in (read_transformer(tmp_path / "model.safetensors"), unpack_model(data)):
+        assert read.to_json() == tokenizer.to_json()
+        assert read.encode(TEXT).tolist() == wanted
 
 
 def test_what_is_refused() -> None:

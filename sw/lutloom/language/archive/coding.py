@@ -3,13 +3,14 @@ r"""Lossless coding of a part's bytes: none, general-purpose, or by the planes o
 Example
 -------
 >>> coding = CODINGS["xz"]
->>> coding.decompress(coding.compress(bytes(90)), 90)[:3]
+>>> coding.decompress(coding.compress([bytes(90)]), [90])[:3]
 b'\x00\x00\x00'
 """
 
 from __future__ import annotations
 
 import lzma
+from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 from lutloom.errors import InvalidFileError
@@ -30,16 +31,16 @@ _DICTIONARY_BYTES = 1 << 12, 1 << 26
 
 
 class Coding(Protocol):
-    """Turn bytes into fewer, and back."""
+    """Turn a part's pieces, one a tensor, into fewer bytes, and back."""
 
-    def compress(self, raw: bytes) -> bytes:
+    def compress(self, pieces: Sequence[bytes]) -> bytes:
         """Give the bytes to store; none for none."""
 
     def raw_bytes_max(self, stored_bytes: int) -> int:
         """Give how many bytes so many stored ones may become."""
 
-    def decompress(self, stored: bytes | memoryview, raw_bytes: int) -> bytes:
-        """Give back exactly so many bytes, or raise an :class:`InvalidFileError`.
+    def decompress(self, stored: bytes | memoryview, lengths: Sequence[int]) -> bytes:
+        """Give back pieces of so many bytes, joined, or raise an :class:`InvalidFileError`.
 
         What it says begins with ``must``; the caller puts before it where.
         """
@@ -48,16 +49,17 @@ class Coding(Protocol):
 class Uncoded:
     """Keep bytes as they are."""
 
-    def compress(self, raw: bytes) -> bytes:
-        """Give them back."""
-        return raw
+    def compress(self, pieces: Sequence[bytes]) -> bytes:
+        """Join them."""
+        return b"".join(pieces)
 
     def raw_bytes_max(self, stored_bytes: int) -> int:
         """Give as many."""
         return stored_bytes
 
-    def decompress(self, stored: bytes | memoryview, raw_bytes: int) -> bytes:
+    def decompress(self, stored: bytes | memoryview, lengths: Sequence[int]) -> bytes:
         """Give them back."""
+        raw_bytes = sum(lengths)
         if len(stored) != raw_bytes:
             raise InvalidFileError(f"must be {raw_bytes:,} bytes long, not {len(stored):,}")
         return bytes(stored)
@@ -70,8 +72,9 @@ class Xz:
     low half of a mantissa and tells nothing.
     """
 
-    def compress(self, raw: bytes) -> bytes:
+    def compress(self, pieces: Sequence[bytes]) -> bytes:
         """Compress; the same bytes give the same as long as liblzma stays the same."""
+        raw = b"".join(pieces)
         if not raw:
             return b""
         return lzma.compress(raw, format=lzma.FORMAT_RAW, filters=_filters(len(raw)))
@@ -80,8 +83,9 @@ class Xz:
         """Give :data:`XZ_RATIO_MAX` times as many."""
         return XZ_RATIO_MAX * stored_bytes
 
-    def decompress(self, stored: bytes | memoryview, raw_bytes: int) -> bytes:
+    def decompress(self, stored: bytes | memoryview, lengths: Sequence[int]) -> bytes:
         """Decompress, and stop where more would come than was declared."""
+        raw_bytes = sum(lengths)
         if not stored and not raw_bytes:
             return b""
         decompressor = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_filters(raw_bytes))
@@ -95,19 +99,19 @@ class Xz:
 
 
 class Exponents:
-    """Code exponents of fp16 numbers by their frequencies, and keep sign and mantissa."""
+    """Code exponents of fp16 numbers by their frequencies in a piece; keep sign and mantissa."""
 
-    def compress(self, raw: bytes) -> bytes:
+    def compress(self, pieces: Sequence[bytes]) -> bytes:
         """Compress whole fp16 numbers."""
-        return compress_exponents(raw)
+        return compress_exponents(pieces)
 
     def raw_bytes_max(self, stored_bytes: int) -> int:
         """Give what sign and mantissa alone would have room for."""
         return exponents_raw_bytes_max(stored_bytes)
 
-    def decompress(self, stored: bytes | memoryview, raw_bytes: int) -> bytes:
+    def decompress(self, stored: bytes | memoryview, lengths: Sequence[int]) -> bytes:
         """Decompress whole fp16 numbers."""
-        return decompress_exponents(stored, raw_bytes)
+        return decompress_exponents(stored, lengths)
 
 
 CODINGS: dict[Compression, Coding] = {"none": Uncoded(), "xz": Xz(), "exponent": Exponents()}

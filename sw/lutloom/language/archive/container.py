@@ -34,7 +34,8 @@ HEADER_BYTES_MAX = 1 << 16
 """Longest header."""
 
 MAGIC = b"LUTLOOM\n"
-VERSION = 1
+VERSION = 2
+"""Of the layout and of what parts hold; only this one is read."""
 DIGEST_BYTES = 32
 _LEAD = struct.Struct("<8sII")
 _WORDS_MAX = 400

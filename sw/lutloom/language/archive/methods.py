@@ -3,7 +3,8 @@
 Example
 -------
 >>> encoded = METHODS["plain"].encode(model)                         # doctest: +SKIP
->>> tensors = METHODS["plain"].decode(model.config, encoded.raw)     # doctest: +SKIP
+>>> raw = {part: b"".join(pieces) for part, pieces in encoded.pieces.items()}  # doctest: +SKIP
+>>> tensors = METHODS["plain"].decode(model.config, raw)             # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from lutloom.language import bits_back
 from lutloom.language.archive.container import Method, PartName
 from lutloom.language.bits_back.coding_report import CodingReport
 from lutloom.language.bits_back.gauge import GaugeKind, ImpliedEntries, packable, to_gauge
+from lutloom.language.model_file import least_weights, tensor_shapes
 from lutloom.language.transformer import Transformer, TransformerConfig
 
 WEIGHT_PARTS: tuple[PartName, ...] = ("embedding", "blocks", "shortcuts", "message")
@@ -45,13 +46,13 @@ class Encoded:
 
     Parameters
     ----------
-    raw : dict of str to bytes
-        By part.
+    pieces : dict of str to list of bytes
+        By part, one a tensor.
     rotations : CodingReport, optional
         What rotations carried, where they carry anything.
     """
 
-    raw: dict[PartName, bytes]
+    pieces: dict[PartName, list[bytes]]
     rotations: CodingReport | None = None
 
 
@@ -61,8 +62,13 @@ class PackingMethod(Protocol):
     def encode(self, model: Transformer) -> Encoded:
         """Give the bytes of each part; parts may be missing."""
 
-    def check(self, config: TransformerConfig, raw_bytes: Mapping[PartName, int]) -> None:
-        """Refuse parts that cannot be those of a configuration, before they are decompressed."""
+    def check(
+        self, config: TransformerConfig, raw_bytes: Mapping[PartName, int]
+    ) -> dict[PartName, list[int]]:
+        """Refuse parts that cannot be those of a configuration, before they are decompressed.
+
+        What comes back is how many bytes long each piece of each part is.
+        """
 
     def decode(self, config: TransformerConfig, raw: Mapping[PartName, bytes]) -> dict[str, Tensor]:
         """Give every tensor in float32; the parts were checked."""
@@ -86,21 +92,24 @@ class HalfPrecision:
         if self.kind is not None:
             model = to_gauge(model, self.kind)
         implied = self._implied(model.config)
-        words: dict[PartName, list[bytes]] = {}
+        pieces: dict[PartName, list[bytes]] = {}
         for name, tensor in model.state_dict().items():
             some = round_to_fp16(name, tensor)
             if name in implied:
                 some = implied[name].pack(some)
-            words.setdefault(part_of(name), []).append(some.tobytes())
-        return Encoded({part: b"".join(some) for part, some in words.items()})
+            pieces.setdefault(part_of(name), []).append(some.tobytes())
+        return Encoded(pieces)
 
-    def check(self, config: TransformerConfig, raw_bytes: Mapping[PartName, int]) -> None:
+    def check(
+        self, config: TransformerConfig, raw_bytes: Mapping[PartName, int]
+    ) -> dict[PartName, list[int]]:
         """Hold each part's length against the sizes of its tensors."""
         check_room(config, raw_bytes)
-        wanted: dict[PartName, int] = {}
+        lengths: dict[PartName, list[int]] = {}
         for name, _, n in self._stored(config):
-            wanted[part_of(name)] = wanted.get(part_of(name), 0) + 2 * n
-        check_lengths(wanted, raw_bytes)
+            lengths.setdefault(part_of(name), []).append(2 * n)
+        check_lengths({part: sum(some) for part, some in lengths.items()}, raw_bytes)
+        return lengths
 
     def decode(self, config: TransformerConfig, raw: Mapping[PartName, bytes]) -> dict[str, Tensor]:
         """Cut each part into its tensors, and put back what the gauge implies."""
@@ -143,9 +152,11 @@ class BitsBack:
         """Round each weight to fp16, in the rotations that the message gives."""
         tensors = {name: t.detach().cpu().numpy() for name, t in model.state_dict().items()}
         message, rotations = bits_back.encode(model.config, tensors, exponents=self.exponents)
-        return Encoded({"message": message}, rotations)
+        return Encoded({"message": [message]}, rotations)
 
-    def check(self, config: TransformerConfig, raw_bytes: Mapping[PartName, int]) -> None:
+    def check(
+        self, config: TransformerConfig, raw_bytes: Mapping[PartName, int]
+    ) -> dict[PartName, list[int]]:
         """Refuse other parts, and messages too short for the configuration."""
         check_room(config, raw_bytes, bits=BITS_LEAST)
         there = raw_bytes.get("message", 0)
@@ -156,6 +167,7 @@ class BitsBack:
                 f"part message: must be {least:,} bytes of weights and more, not {there:,}; "
                 "pack the model again"
             )
+        return {"message": [there]}
 
     def decode(self, config: TransformerConfig, raw: Mapping[PartName, bytes]) -> dict[str, Tensor]:
         """Take the message apart, from its end."""
@@ -179,24 +191,6 @@ def part_of(name: str) -> PartName:
     return "shortcuts" if name.endswith(_SHORTCUTS) else "blocks"
 
 
-def tensor_shapes(config: TransformerConfig) -> dict[str, tuple[int, ...]]:
-    """Give the shape of every tensor of a configuration, without making one.
-
-    Parameters
-    ----------
-    config : TransformerConfig
-
-    Returns
-    -------
-    dict of str to tuple of int
-    """
-    # No tensor depends on the context, but masks and rotations do, and are not made on "meta".
-    short = msgspec.structs.replace(config, context=1, pattern="causal")
-    with torch.device("meta"):
-        model = Transformer(short)
-    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-
-
 def check_room(
     config: TransformerConfig, raw_bytes: Mapping[PartName, int], bits: int = 16
 ) -> None:
@@ -215,9 +209,7 @@ def check_room(
     InvalidFileError
         Naming no file.
     """
-    heads = 2 * (config.n_heads + config.kv_heads) * config.head_size
-    weights = config.vocabulary * config.width + config.n_blocks * (heads + 3 * config.hidden)
-    least = bits * weights // 8
+    least = bits * least_weights(config) // 8
     there = sum(raw_bytes.values())
     if there < least:
         raise InvalidFileError(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 import msgspec
@@ -30,14 +30,12 @@ from lutloom.language.archive.container import (
 )
 from lutloom.language.archive.methods import METHODS, WEIGHT_PARTS, BitsBack, check_finite
 from lutloom.language.bits_back.coding_report import CodingReport
-from lutloom.language.model_file import build_transformer
+from lutloom.language.model_file import MASKED_CONTEXT_MAX, build_transformer
 from lutloom.language.tokenizer import Tokenizer, parse_tokenizer
 from lutloom.language.transformer import Transformer, TransformerConfig
 
 TOKENIZER_BYTES_MAX = 64 << 20
 """Longest tokenizer."""
-MASK_NUMBERS_MAX = 1 << 24
-"""Largest mask, context times context, of a pattern that needs one."""
 ROTATION_NUMBERS_MAX = 1 << 22
 """Largest table of rotations, context times head size."""
 
@@ -129,10 +127,12 @@ def pack_model(
     if method == "bits_back" and compression == "exponent":
         packing = BitsBack(exponents=True)
     encoded = packing.encode(model)
-    raw: dict[PartName, bytes] = {"tokenizer": tokenizer.to_json().encode()}
-    raw |= {name: encoded.raw[name] for name in WEIGHT_PARTS if name in encoded.raw}
-    stored = {name: _compress(name, some, compression) for name, some in raw.items()}
-    parts = tuple(Part(name, len(stored[name]), len(raw[name])) for name in raw)
+    pieces: dict[PartName, list[bytes]] = {"tokenizer": [tokenizer.to_json().encode()]}
+    pieces |= {name: encoded.pieces[name] for name in WEIGHT_PARTS if name in encoded.pieces}
+    stored = {name: _compress(name, some, compression) for name, some in pieces.items()}
+    parts = tuple(
+        Part(name, len(stored[name]), sum(map(len, some))) for name, some in pieces.items()
+    )
     header = Header(config=model.config, method=method, compression=compression, parts=parts)
     data = join_container(header, stored)
     spent = {name: len(stored.get(name, b"")) for name in get_args(PartName)}
@@ -173,10 +173,10 @@ def unpack_model(data: bytes, source: str = "archive") -> tuple[Transformer, Tok
     header, stored = split_container(data, source)
     try:
         _check_config(header.config, header.method)
-        _check_parts(header)
+        lengths = _check_parts(header)
         raw = {
-            part.name: _decompress(stored[part.name], part, header.compression)
-            for part in header.parts
+            name: _decompress(name, some, lengths[name], header.compression)
+            for name, some in stored.items()
         }
         tokenizer = parse_tokenizer(raw.pop("tokenizer").decode(), "part tokenizer")
         tensors = METHODS[header.method].decode(header.config, raw)
@@ -213,9 +213,9 @@ def _check_config(config: TransformerConfig, method: Method) -> None:
         raise InvalidNetworkError(
             f"method {method}: the model must be sliced, but is not; slice it, or use plain"
         )
-    if config.pattern != "causal" and config.context**2 > MASK_NUMBERS_MAX:
+    if config.pattern != "causal" and config.context > MASKED_CONTEXT_MAX:
         raise InvalidNetworkError(
-            f"config: context must be at most {int(MASK_NUMBERS_MAX**0.5):,} where the pattern is "
+            f"config: context must be at most {MASKED_CONTEXT_MAX:,} where the pattern is "
             f"{config.pattern}, not {config.context:,}; lower 'context'"
         )
     if config.rope_base and config.context * config.head_size > ROTATION_NUMBERS_MAX:
@@ -225,8 +225,11 @@ def _check_config(config: TransformerConfig, method: Method) -> None:
         )
 
 
-def _check_parts(header: Header) -> None:
-    """Hold every declared length against what it comes from, before anything is decompressed."""
+def _check_parts(header: Header) -> dict[PartName, list[int]]:
+    """Hold every declared length against what it comes from, before anything is decompressed.
+
+    Gives how many bytes long each piece of each part is.
+    """
     raw_bytes: dict[PartName, int] = {}
     for part in header.parts:
         most = _coding(part.name, header.compression).raw_bytes_max(part.stored_bytes)
@@ -242,7 +245,8 @@ def _check_parts(header: Header) -> None:
             f"part tokenizer: must be 1..{TOKENIZER_BYTES_MAX} bytes long, not "
             f"{tokenizer_bytes:,}; pack the model again"
         )
-    METHODS[header.method].check(header.config, raw_bytes)
+    lengths = METHODS[header.method].check(header.config, raw_bytes)
+    return {"tokenizer": [tokenizer_bytes], **lengths}
 
 
 def _coding(name: PartName, compression: Compression) -> Coding:
@@ -253,22 +257,24 @@ def _coding(name: PartName, compression: Compression) -> Coding:
     return CODINGS["xz" if as_text else compression]
 
 
-def _compress(name: PartName, raw: bytes, compression: Compression) -> bytes:
+def _compress(name: PartName, pieces: Sequence[bytes], compression: Compression) -> bytes:
     coding = _coding(name, compression)
-    stored = coding.compress(raw)
-    if len(raw) > coding.raw_bytes_max(len(stored)):
+    stored, raw_bytes = coding.compress(pieces), sum(map(len, pieces))
+    if raw_bytes > coding.raw_bytes_max(len(stored)):
         raise InvalidNetworkError(
-            f"part {name}: must not compress to {len(stored):,} of {len(raw):,} bytes, which no "
+            f"part {name}: must not compress to {len(stored):,} of {raw_bytes:,} bytes, which no "
             "reader accepts; use the compression none"
         )
     return stored
 
 
-def _decompress(stored: memoryview, part: Part, compression: Compression) -> bytes:
+def _decompress(
+    name: PartName, stored: memoryview, lengths: Sequence[int], compression: Compression
+) -> bytes:
     try:
-        return _coding(part.name, compression).decompress(stored, part.raw_bytes)
+        return _coding(name, compression).decompress(stored, lengths)
     except InvalidFileError as error:
-        raise InvalidFileError(f"part {part.name}: {error}; pack the model again") from error
+        raise InvalidFileError(f"part {name}: {error}; pack the model again") from error
 
 
 def parts_of(report: PackReport) -> Mapping[str, int]:

@@ -31,9 +31,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from lutloom.errors import InvalidFileError, InvalidNetworkError, InvalidRecipeError
@@ -50,7 +48,8 @@ from lutloom.language.bits_back.symmetry import (
     find_nodes,
     turn_node,
 )
-from lutloom.language.transformer import Transformer, TransformerConfig
+from lutloom.language.model_file import tensor_shapes
+from lutloom.language.transformer import TransformerConfig
 
 _KINDS: tuple[Canonical, ...] = ("polar", "eigen")
 _PROBE_BITS = 14
@@ -110,7 +109,7 @@ def encode(
         raise InvalidRecipeError(
             f"bits back, grid_bits: must be {BITS_MIN}..{BITS_MAX}, not {grid_bits}; correct it"
         )
-    shapes = _shapes(config)
+    shapes = tensor_shapes(config)
     _check_tensors(shapes, tensors)
     message = Message()
     for name in _tables(config):
@@ -161,7 +160,7 @@ def decode(
         If the configuration is not one of a sliced model.
     """
     check_sliced(config, "bits back")
-    shapes = _shapes(config)
+    shapes = tensor_shapes(config)
     least = least_bytes(config)
     if len(data) < least:
         raise InvalidFileError(
@@ -201,7 +200,7 @@ def least_bytes(config: TransformerConfig) -> int:
     -------
     int
     """
-    shapes = _shapes(config)
+    shapes = tensor_shapes(config)
     numbers = sum(math.prod(shape) for shape in shapes.values())
     free = 0
     for node in find_nodes(config.n_blocks):
@@ -407,14 +406,6 @@ _TABLES = "embedding.weight", "head.weight"
 def _tables(config: TransformerConfig) -> tuple[str, ...]:
     """Give what no rotation touches, and so is written first."""
     return _TABLES[:1] if config.tied else _TABLES
-
-
-def _shapes(config: TransformerConfig) -> dict[str, tuple[int, ...]]:
-    # No weight depends on the context, but masks and rotations do, and are not made on "meta".
-    short = msgspec.structs.replace(config, context=1, pattern="causal")
-    with torch.device("meta"):
-        model = Transformer(short)
-    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
 def _check_tensors(

@@ -102,8 +102,7 @@ def eliminate_one_shot(
     InvalidRecipeError, InvalidNetworkError, InvalidDataError
         As :func:`~lutloom.language.block_elimination.search.eliminate` does.
     """
-    calibration = Calibration(model, tokens)
-    check_number(model.config.n_blocks, n, keep_first, keep_last)
+    calibration = _calibrate(model, tokens, n, keep_first, keep_last)
     losses = one_shot_losses(calibration, keep_first=keep_first, keep_last=keep_last)
     return remove_in_order(calibration, lowest(losses, n, keep_first, keep_last))
 
@@ -128,8 +127,7 @@ def eliminate_least_influential(
     InvalidRecipeError, InvalidNetworkError, InvalidDataError
         As :func:`~lutloom.language.block_elimination.search.eliminate` does.
     """
-    calibration = Calibration(model, tokens)
-    check_number(model.config.n_blocks, n, keep_first, keep_last)
+    calibration = _calibrate(model, tokens, n, keep_first, keep_last)
     influence = block_influence(model, tokens)
     return remove_in_order(calibration, lowest(influence, n, keep_first, keep_last))
 
@@ -159,11 +157,9 @@ def eliminate_last(
     Lu et al., "Reassessing layer pruning in LLMs: new insights and methods", 2024; it drops the
     very last blocks (``keep_last=0``) and trains what is left, which is not done here.
     """
-    calibration = Calibration(model, tokens)
-    n_blocks = model.config.n_blocks
-    check_number(n_blocks, n, keep_first, keep_last)
-    back = range(n_blocks - keep_last - 1, n_blocks - keep_last - 1 - n, -1)
-    return remove_in_order(calibration, tuple(back))
+    calibration = _calibrate(model, tokens, n, keep_first, keep_last)
+    last = model.config.n_blocks - keep_last - 1
+    return remove_in_order(calibration, tuple(range(last, last - n, -1)))
 
 
 def lowest(values: NDArray[np.float64], n: int, keep_first: int, keep_last: int) -> tuple[int, ...]:
@@ -203,3 +199,12 @@ def remove_in_order(calibration: Calibration, order: Sequence[int]) -> Eliminati
         alive.remove(block)
         losses.append(calibration.loss(alive))
     return Elimination(tuple(order), tuple(losses[1:]), losses[0], effort)
+
+
+def _calibrate(
+    model: Transformer, tokens: Tensor, n: int, keep_first: int, keep_last: int
+) -> Calibration:
+    """Check that so many blocks can go, and give what measures the model without them."""
+    calibration = Calibration(model, tokens)
+    check_number(model.config.n_blocks, n, keep_first, keep_last)
+    return calibration

@@ -22,7 +22,7 @@ from lutloom.language.commutative.attention import CommutativeAttention, Groupin
 from lutloom.language.commutative.fixed_point import HEAD_SIZE_MAX, WIDTH_MAX
 from lutloom.language.commutative.role_embedding import RoleEmbedding
 from lutloom.language.commutative.slot_batch import SlotBatch
-from lutloom.language.transformer import Mlp, RmsNorm
+from lutloom.language.transformer import Mlp, RmsNorm, draw_parameters
 
 INITIAL_STD = 0.3
 """Deviation of an embedding before training; matrices keep the variance of what they map."""
@@ -123,14 +123,11 @@ class SetTransformer(nn.Module):
 
         Matrices that write into the residual stream get less, by the root of their number.
         """
-        for name, parameter in self.named_parameters():
-            if parameter.dim() == 1:
-                nn.init.ones_(parameter)
-                continue
-            writes = name.endswith(("attention.output.weight", "mlp.down.weight"))
-            share = (2 * max(1, self.config.n_blocks)) ** -0.5 if writes else 1.0
-            std = INITIAL_STD if name.startswith("embedding") else parameter.shape[1] ** -0.5
-            nn.init.normal_(parameter, std=std * share)
+
+        def deviation(name: str, matrix: Tensor) -> float:
+            return INITIAL_STD if name.startswith("embedding") else float(matrix.shape[1] ** -0.5)
+
+        draw_parameters(self, self.config.n_blocks, deviation)
 
     def forward(self, batch: SlotBatch) -> SetOutput:
         """Transform sets.

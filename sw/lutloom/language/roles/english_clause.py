@@ -7,24 +7,30 @@ from dataclasses import dataclass, field
 
 from spacy.tokens import Token
 
-from lutloom.language.roles.english_noun import is_definite, read_noun
-from lutloom.language.roles.english_verb import Verb, read_verb
+from lutloom.language.roles.beings import ENGLISH
+from lutloom.language.roles.english_noun import is_definite, is_singular, read_noun
+from lutloom.language.roles.english_verb import SAME_IN_PAST, Verb, read_verb
 from lutloom.language.roles.extractor import NotAnalysedError
 from lutloom.language.roles.frame import Filler, Role, RoleFrame, with_marker
 
 _PLACES = {"in", "on", "at", "under", "behind", "near", "beside", "inside", "outside", "over"}
-_NOT_AGENTS = {
-    "day", "night", "morning", "evening", "noon", "midnight", "week", "month", "year", "hour",
-    "time", "hand", "door", "gate", "window", "side", "river", "sea", "lake", "shore", "road",
-    "fire", "wall", "accident", "chance", "name", "mistake", "post", "mail", "force", "law",
-    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
+_NAMES_OF_TIMES = {
+    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "January",
+    "February", "March", "April", "May", "June", "July", "August", "September", "October",
+    "November", "December", "Christmas", "Easter", "Lent", "Ramadan", "Passover", "Thanksgiving",
 }  # fmt: skip
-"""After "by" they mostly say when, where or how."""
+_PERSONS = {"I", "you", "he", "she", "we"}
+"""Pronouns of beings; "it" and "they" may be things."""
 GIVING = {
     "give", "send", "show", "hand", "offer", "lend", "sell", "teach", "tell", "pay", "pass",
     "bring", "throw", "read", "write", "grant", "award", "promise",
 }  # fmt: skip
 """With these, "to" marks who receives, and the same without "to" is the same event."""
+_DEMANDING = {
+    "advise", "ask", "beg", "command", "demand", "desire", "insist", "move", "order", "prefer",
+    "propose", "recommend", "request", "require", "suggest", "urge", "wish",
+}  # fmt: skip
+"""What they say may be a wish, whose verb has the plain form after any subject."""
 _TIMES = {"today", "yesterday", "tomorrow", "tonight", "now", "here", "there"}
 """Adverbs that may stand anywhere: others say something else before a passive than after it."""
 
@@ -156,6 +162,8 @@ def _place(parts: _Parts, head: Token, verb: Verb, filler: Filler, noun: Token, 
 
 def _check_agreement(verb: Verb, noun: Token) -> None:
     """Refuse where subject and verb differ in number: one of them was read wrongly."""
+    if verb.same_in_past and not (verb.tense == "past" and is_singular(noun)):
+        raise NotAnalysedError  # "the cats hit", where "the cat hits" would be the present
     plural = noun.tag_ in {"NNS", "NNPS"}
     if noun.tag_ == "PRP" or not verb.number:
         return
@@ -204,9 +212,21 @@ def _agent(parts: _Parts, head: Token, verb: Verb, child: Token, seen: set[int])
     if not verb.passive or child.lower_ != "by" or child.i < head.i:
         raise NotAnalysedError
     filler = _phrase(parts, child, seen)
-    if filler.head in _NOT_AGENTS or (not filler.determiner and filler.number):
+    if not _acts(filler):
         raise NotAnalysedError
     parts.add(Role.AGENT, filler, child.i)
+
+
+def _acts(filler: Filler) -> bool:
+    """Say whether a filler is a being for certain: "by" may also say when, where, how or with what.
+
+    A name is taken for a person's if it is not one of a time.
+    """
+    if not filler.determiner:
+        return filler.head in _PERSONS
+    if filler.determiner == "name":
+        return filler.head not in _NAMES_OF_TIMES
+    return str(filler.head).casefold() in ENGLISH
 
 
 def _adjunct(parts: _Parts, head: Token, verb: Verb, child: Token, seen: set[int]) -> None:
@@ -251,6 +271,8 @@ def _content(parts: _Parts, head: Token, _verb: Verb, child: Token, seen: set[in
         raise NotAnalysedError
     marks = [t for t in child.lefts if t.dep_ == "mark"]
     if len(marks) > 1 or any(t.lower_ != "that" or list(t.children) for t in marks):
+        raise NotAnalysedError
+    if head.lemma_ in _DEMANDING and child.lower_ in SAME_IN_PAST:
         raise NotAnalysedError
     seen.update(t.i for t in marks)
     clause = read_clause(child, seen, complementiser=marks[0] if marks else None)

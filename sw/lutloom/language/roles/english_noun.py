@@ -15,9 +15,37 @@ _DETERMINERS = {
     "some": "some", "any": "any", "all": "all", "both": "both", "another": "another",
     "this": "this", "these": "these", "that": "that", "those": "those",
 }  # fmt: skip
+_BEFORE = {"amod": {"JJ", "JJR", "JJS"}, "compound": set(_NUMBER)}
 _OWNERS = {"my", "your", "our"}
 """Those of the third person are left out: whom they mean changes with the order of phrases."""
 _DEFINITE = {"the", "this", "these", "that", "those", *_OWNERS}
+_SAME_IN_PLURAL = {
+    "aircraft", "bison", "cattle", "deer", "fish", "folk", "moose", "offspring", "people", "police",
+    "salmon", "series", "sheep", "spacecraft", "species", "swine", "trout",
+}  # fmt: skip
+_OTHER_WITH_CAPITAL = {
+    "amber", "art", "august", "basil", "champagne", "chile", "china", "cologne", "coral", "cork",
+    "dawn", "earth", "faith", "ginger", "grace", "hope", "ivy", "jade", "java", "jersey", "joy",
+    "lent", "march", "may", "mercury", "moor", "nice", "pepper", "pole", "polish", "reading",
+    "rosemary", "sage", "swede", "turkey",
+}  # fmt: skip
+"""Nouns that may stand alone and are names as well, which the first word of a sentence hides."""
+
+
+def is_singular(noun: Token) -> bool:
+    """Say whether a noun or pronoun is of the third person singular for certain.
+
+    Parameters
+    ----------
+    noun : Token
+
+    Returns
+    -------
+    bool
+    """
+    if noun.tag_ == "PRP":
+        return noun.lower_ in {"he", "she", "it"}
+    return noun.tag_ in {"NN", "NNP"} and noun.lower_ not in _SAME_IN_PLURAL
 
 
 def is_definite(filler: Filler) -> bool:
@@ -86,13 +114,29 @@ def read_noun(noun: Token, seen: set[int], leave: Token | None = None) -> Filler
         modifiers.append(("words", " ".join(words)))
     if noun.tag_ in {"NNP", "NNPS"} and not determiners:
         determiners = ["name"]
-    head = noun.text if noun.tag_ == "NNP" else noun.lemma_
-    return Filler(head, _NUMBER[noun.tag_], " ".join(determiners), "", tuple(modifiers))
+    return Filler(_head(noun), _NUMBER[noun.tag_], " ".join(determiners), "", tuple(modifiers))
+
+
+def _head(noun: Token) -> str:
+    """Give a noun's lemma, or the word itself where its capital tells it from another."""
+    capital = noun.text[0].isupper()
+    if capital and noun.i == 0 and {noun.lower_, noun.lemma_.casefold()} & _OTHER_WITH_CAPITAL:
+        raise NotAnalysedError
+    written = noun.tag_ == "NNP" or (capital and noun.i > 0)
+    return str(noun.text if written else noun.lemma_)
+
+
+def _hides_its_case(child: Token) -> bool:
+    """Say whether a word begins the sentence and might have a capital there only."""
+    named = child.tag_ == child.head.tag_ == "NNP"
+    return child.i == 0 and bool(child.text[0].isupper()) and not named
 
 
 def _read_word(child: Token, determiners: list[str], words: list[str]) -> None:
     """Sort a single word before a noun into determiners and others; the others keep their order."""
     if list(child.children) or child.i > child.head.i:
+        raise NotAnalysedError
+    if child.dep_ in _BEFORE and _hides_its_case(child):
         raise NotAnalysedError
     if child.dep_ in {"det", "predet"} and child.lower_ in _DETERMINERS:
         determiners.append(_DETERMINERS[child.lower_])
@@ -100,10 +144,8 @@ def _read_word(child: Token, determiners: list[str], words: list[str]) -> None:
         child.dep_ == "nummod" and child.tag_ == "CD"
     ):
         determiners.append(child.lower_)
-    elif child.dep_ == "amod" and child.tag_ in {"JJ", "JJR", "JJS"}:
-        words.append(child.lower_ if child.i == 0 else child.text)
-    elif child.dep_ == "compound" and child.tag_ in _NUMBER:
-        words.append(child.text if child.tag_ == "NNP" else child.lower_)
+    elif child.tag_ in _BEFORE.get(child.dep_, ()):
+        words.append(child.text)
     else:
         raise NotAnalysedError
 

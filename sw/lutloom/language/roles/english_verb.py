@@ -22,6 +22,15 @@ _NEXT: dict[str, set[str]] = {
     "be": {"passive"},
     "passive": set(),
 }  # fmt: skip
+SAME_IN_PAST = {
+    "beat", "beset", "bet", "bid", "broadcast", "browbeat", "burst", "bust", "cast", "cost", "cut",
+    "fit", "forecast", "hit", "hurt", "input", "inset", "knit", "let", "miscast", "misread",
+    "offset", "outbid", "output", "overbid", "preset", "proofread", "put", "quit", "read",
+    "rebroadcast", "recast", "reread", "reset", "retrofit", "rid", "set", "shed", "shut", "slit",
+    "spit", "split", "spread", "sublet", "sweat", "telecast", "thrust", "typecast", "underbid",
+    "undercut", "upset", "wed", "wet",
+}  # fmt: skip
+"""Forms that are a verb's past and its present as well, but for "-s"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,8 @@ class Verb:
         As in a RoleFrame.
     number : str
         Of the subject it agrees with; empty where its form does not say.
+    same_in_past : bool
+        Whether only the subject can tell its tense, see :data:`SAME_IN_PAST`.
     first : int
         Index of its first token.
     negation_at, modal_at : int
@@ -51,6 +62,7 @@ class Verb:
     aspect: str
     modality: str
     number: str
+    same_in_past: bool
     first: int
     negation_at: int
     modal_at: int
@@ -103,6 +115,7 @@ def read_verb(head: Token, seen: set[int]) -> Verb:
         ),
         modality=_MODALS[finite.lower_] if modal else "",
         number=_number(finite),
+        same_in_past=finite.lower_ in SAME_IN_PAST,
         first=finite.i,
         negation_at=negations[0].i if negations else -1,
         modal_at=finite.i if modal else -1,

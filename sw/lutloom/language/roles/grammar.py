@@ -104,6 +104,28 @@ def generate(
     InvalidRecipeError
         If the language or the number is not one there can be.
     """
+    return tuple(sentence for sentence, _ in draw(language, n_sentences, seed, words))
+
+
+def draw(
+    language: Language, n_sentences: int, seed: int = 0, words: Words = "development"
+) -> tuple[tuple[Sentence, Meaning], ...]:
+    """Draw what :func:`generate` draws, each sentence with its whole meaning beside it.
+
+    Parameters
+    ----------
+    language, n_sentences, seed, words
+        As for :func:`generate`.
+
+    Returns
+    -------
+    tuple of (Sentence, Meaning)
+
+    Raises
+    ------
+    InvalidRecipeError
+        As :func:`generate`.
+    """
     if language not in _GRAMMARS or n_sentences < 1:
         raise InvalidRecipeError(
             f"grammar: language must be one of {', '.join(get_args(Language))} and there must be "
@@ -111,14 +133,14 @@ def generate(
         )
     grammar = _GRAMMARS[language]
     rng = np.random.default_rng(seed)
-    drawn: list[Sentence] = []
+    drawn: list[tuple[Sentence, Meaning]] = []
     while len(drawn) < n_sentences:
         base = _draw_base(rng, grammar.lexicons[words], language)
         for contrast, meaning in contrasts(base, language, rng):
             forms = grammar.forms(meaning)
             for k in rng.integers(0, len(forms), rng.integers(1, len(forms) + 1)):
                 form, text = forms[k]
-                drawn.append(Sentence(text, meaning.identity, form, contrast))
+                drawn.append((Sentence(text, meaning.identity, form, contrast), meaning))
     order = rng.permutation(len(drawn))[:n_sentences]
     return tuple(drawn[k] for k in order)
 

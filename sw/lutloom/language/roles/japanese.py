@@ -15,8 +15,6 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import spacy
 from spacy.tokens import Doc, Token
 
@@ -27,6 +25,7 @@ from lutloom.language.roles.japanese_phrase import (
     TIME,
     TOPIC,
     Phrase,
+    is_being,
     read_noun,
     read_phrases,
 )
@@ -39,6 +38,7 @@ from lutloom.language.roles.japanese_verb import (
     read_copula,
     read_verb,
 )
+from lutloom.language.roles.pipeline import PipelineRoles
 
 _FINAL = {"。", "\uff01", "."}
 _MARKED = {"で": Role.PLACE, "へ": Role.OBLIQUE, TIME: Role.TIME}
@@ -47,10 +47,18 @@ _NOT_AGENTS = {
     "教室", "図書館", "台所", "朝", "昼", "夜", "夕方", "春", "夏", "秋", "冬", "時", "日", "理由",
     "ため", "ここ", "そこ", "あそこ",
 }  # fmt: skip
-"""A cleft may bring out when, where or why, and Japanese may leave out who: not read as agents."""
+"""A topic may say when, where or why, and Japanese may leave out who: not read as what acts."""
+_MEANS = {
+    "箸", "刀", "剣", "ナイフ", "包丁", "鋏", "はさみ", "棒", "石", "弓", "矢", "銃", "槍", "斧",
+    "網", "罠", "紐", "縄", "鞭", "毒", "火", "水", "薬", "手", "足", "口", "歯", "牙", "爪", "指",
+    "目", "耳", "車", "船", "舟", "馬車", "電車", "汽車", "バス", "飛行機", "自転車", "電話",
+    "郵便", "メール", "フォーク", "スプーン", "匙", "皿", "椀", "鍋", "籠", "袋", "箱", "ペン",
+    "鉛筆", "筆", "望遠鏡", "眼鏡", "鏡", "金槌", "鋸", "釘", "鍵", "言葉", "声", "英語", "日本語",
+}  # fmt: skip
+"""What a cleft or topic may bring out as that with which something is done."""
 
 
-class JapaneseRoles:
+class JapaneseRoles(PipelineRoles):
     """Read frames with GiNZA.
 
     Raises
@@ -60,38 +68,17 @@ class JapaneseRoles:
     """
 
     def __init__(self) -> None:
-        self._pipeline = spacy.load("ja_ginza", exclude=["ner"])
-        self._without = [name for name in self._pipeline.pipe_names if name != "compound_splitter"]
+        pipeline = spacy.load("ja_ginza", exclude=["ner"])
+        without = [name for name in pipeline.pipe_names if name != "compound_splitter"]
+        super().__init__(pipeline, between_words="", not_for_lemmas=without)
 
-    def frames(self, sentences: Sequence[str]) -> list[RoleFrame | None]:
-        """Give each sentence's frame.
+    def read(self, document: Doc) -> RoleFrame | None:
+        """Read one parsed sentence; see :func:`read_sentence`."""
+        return read_sentence(document)
 
-        Parameters
-        ----------
-        sentences : sequence of str
-
-        Returns
-        -------
-        list of RoleFrame or None
-        """
-        texts = ("".join(sentence.split()) for sentence in sentences)
-        return [read_sentence(document) for document in self._pipeline.pipe(texts)]
-
-    def lemmas(self, sentences: Sequence[str]) -> list[tuple[str, ...]]:
-        """Give each sentence's lemmas, punctuation left out.
-
-        Parameters
-        ----------
-        sentences : sequence of str
-
-        Returns
-        -------
-        list of tuple of str
-        """
-        return [
-            tuple(t.lemma_ for t in document if not (t.is_punct or t.is_space))
-            for document in self._pipeline.pipe(sentences, disable=self._without)
-        ]
+    def lemma(self, token: Token) -> str:
+        """Give a token's lemma."""
+        return token.lemma_
 
 
 def read_sentence(document: Doc) -> RoleFrame | None:
@@ -152,15 +139,25 @@ def _read_cleft(tokens: list[Token], verb_at: int, nominal: int) -> RoleFrame:
         raise NotAnalysedError
     if past and verb.tense != "past":
         raise NotAnalysedError
-    if "を" in particles and "が" not in particles and filler.head not in _NOT_AGENTS:
+    being = is_being(filler, noun)
+    if "を" in particles and "が" not in particles and being:
         missing = "が"
-    elif "が" in particles and "を" not in particles and verb.lemma in TRANSITIVE:
+    elif "が" in particles and "を" not in particles and _is_object(filler, being, particles, verb):
         missing = "を"
-        if filler.head in _NOT_AGENTS:
-            raise NotAnalysedError
     else:
         raise NotAnalysedError
     return _clause([*phrases, Phrase(filler, missing, noun.i, "", quantified=False)], verb)
+
+
+def _is_object(filler: Filler, being: bool, particles: list[str], verb: Verb) -> bool:
+    """Say whether what is brought out is what the verb acts on, and not when, where or how.
+
+    Nobody is acted with; a thing is given where somebody receives it.
+    """
+    if being:
+        return verb.lemma in TRANSITIVE
+    given = verb.lemma in GIVING and "に" in particles
+    return given and filler.head not in _NOT_AGENTS | _MEANS
 
 
 def _read_said(tokens: list[Token], first: int, said: int, last: int) -> RoleFrame:
@@ -196,7 +193,7 @@ def _clause(phrases: list[Phrase], verb: Verb, content: Filler | None = None) ->
     if verb.causative:
         return _causative(fillers, roles, verb, _scope(phrases, verb))
     if verb.passive:
-        roles += _passive_roles(fillers, verb)
+        roles += _passive_roles(by, verb)
     else:
         roles += _active_roles(fillers, verb)
     return RoleFrame(
@@ -215,10 +212,11 @@ def _by_particle(phrases: list[Phrase], verb: Verb, content: Filler | None) -> d
         if topic.quantified:
             raise NotAnalysedError
         subject_is_certain = "を" in by or verb.passive or content is not None
-        if "が" not in by and subject_is_certain:
+        no_agent = topic.filler.head in _NOT_AGENTS | _MEANS
+        if "が" not in by and subject_is_certain and (verb.passive or not no_agent):
             by["が"] = topic
         elif "が" in by and "を" not in by and verb.lemma in TRANSITIVE and not verb.passive:
-            if verb.causative or topic.dependency == "nsubj" or topic.filler.head in _NOT_AGENTS:
+            if verb.causative or topic.dependency == "nsubj" or no_agent:
                 raise NotAnalysedError
             by["を"] = topic
         else:
@@ -241,19 +239,22 @@ def _active_roles(fillers: dict[str, Filler], verb: Verb) -> list[tuple[Role, Fi
     return roles
 
 
-def _passive_roles(fillers: dict[str, Filler], verb: Verb) -> list[tuple[Role, Filler]]:
-    """Read a passive that says who acts; れる without it may be polite, or say "can"."""
-    if "を" in fillers:
+def _passive_roles(by: dict[str, Phrase], verb: Verb) -> list[tuple[Role, Filler]]:
+    """Read a passive that says who acts; れる without it may be polite, or say "can".
+
+    Only a being acts for certain: に and によって also say with what.
+    """
+    if "を" in by:
         raise NotAnalysedError
-    roles = [(Role.PATIENT, fillers["が"])]
-    if BY in fillers:
-        roles.append((Role.AGENT, fillers[BY]))
-        if "に" in fillers:
+    roles = [(Role.PATIENT, by["が"].filler)]
+    if BY in by and by[BY].being:
+        roles.append((Role.AGENT, by[BY].filler))
+        if "に" in by:
             if verb.lemma not in GIVING:
                 raise NotAnalysedError
-            roles.append((Role.RECIPIENT, fillers["に"]))
-    elif "に" in fillers and verb.lemma in STRIKING:
-        roles.append((Role.AGENT, fillers["に"]))
+            roles.append((Role.RECIPIENT, by["に"].filler))
+    elif BY not in by and "に" in by and by["に"].being and verb.lemma in STRIKING:
+        roles.append((Role.AGENT, by["に"].filler))
     else:
         raise NotAnalysedError
     return roles

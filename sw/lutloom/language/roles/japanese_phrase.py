@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from spacy.tokens import Token
 
+from lutloom.language.roles.beings import is_japanese
 from lutloom.language.roles.extractor import NotAnalysedError
 from lutloom.language.roles.frame import Filler
 
@@ -35,6 +36,8 @@ class Phrase:
     dependency : str
         What the parser made of its noun.
     quantified : bool
+    being : bool
+        Whether the noun acts for certain, and is no instrument, place or time.
     """
 
     filler: Filler
@@ -42,6 +45,7 @@ class Phrase:
     at: int
     dependency: str
     quantified: bool
+    being: bool = False
 
 
 def read_phrases(tokens: list[Token]) -> list[Phrase]:
@@ -70,8 +74,30 @@ def read_phrases(tokens: list[Token]) -> list[Phrase]:
         start = at
         filler, noun, at, quantified = read_noun(tokens, at)
         particle, at = _read_particle(tokens, at)
-        phrases.append(Phrase(filler, particle, tokens[start].i, _dependency(noun), quantified))
+        phrases.append(
+            Phrase(
+                filler, particle, tokens[start].i, _dependency(noun), quantified,
+                is_being(filler, noun),
+            )
+        )  # fmt: skip
     return phrases
+
+
+def is_being(filler: Filler, noun: Token) -> bool:
+    """Say whether a noun is a being for certain: by meaning, by its plural, or as one's name.
+
+    Parameters
+    ----------
+    filler : Filler
+    noun : Token
+        What it was read from.
+
+    Returns
+    -------
+    bool
+    """
+    named = str(noun.tag_).startswith("名詞-固有名詞-人名")
+    return named or filler.number == "plural" or is_japanese(str(filler.head))
 
 
 def read_noun(tokens: list[Token], at: int) -> tuple[Filler, Token, int, bool]:
