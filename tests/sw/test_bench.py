@@ -192,6 +192,19 @@ def test_pack(
         assert archive["logit_error"]["max"] < 0.05
 
 
+def test_orders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"SLOTS_EXHAUSTIVE": 3, "SLOTS_DRAWN": 8, "ORDERS_DRAWN": 20}.items():
+        monkeypatch.setattr(f"lutloom.bench.orders.{name}", value)
+    points = run("orders", tmp_path, capsys)["points"]
+    assert [(p["slots"], p["orders"], p["all_orders"]) for p in points] == [
+        (1, 1, True), (2, 2, True), (3, 6, True), (8, 20, False),
+    ]  # fmt: skip
+    assert [p["distinct"]["integers"] for p in points] == [2, 2, 2, 2], "one a seed"
+    assert points[-1]["distinct"]["floats"] > 2, "a model in floats does not pass"
+
+
 def test_every_benchmark_can_be_run() -> None:
     for name in BENCHMARKS:
         assert callable(importlib.import_module(f"lutloom.bench.{name}").measure)

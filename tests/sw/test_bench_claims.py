@@ -232,6 +232,78 @@ def test_packing(words: str, changes: dict[str, Any], expected: Verdict) -> None
     assert verdict(words, packed(**changes)) == expected
 
 
+def slime(
+    natural: tuple[float, float] = (1.01, 1.02),
+    chain: tuple[float | None, float | None] = (2.0, 3.0),
+    gain: float = 0.05,
+    withheld: float = 0.9,
+) -> dict[str, Any]:
+    """Figures of both languages, English first."""
+    reductions, languages, summary = [], {}, {}
+    for at, language in enumerate(("en", "ja")):
+        for corpus, factor in (("debian-reference", natural[at]), ("grammar", 3.0 + at)):
+            reductions.append(
+                {
+                    "corpus": corpus,
+                    "language": language,
+                    "methods": {"exact": {"factor": 1.01}, "role": {"factor": factor}},
+                    "bound": {"clauses": {"factor_allowed": 1.05}},
+                }
+            )
+        kinds = {kind: {"median_or_none": chain[at]} for kind in ("flops", "seconds")}
+        languages[language] = {
+            "factors": {"whole_chain": kinds},
+            "role_less_random": {"updates": {"accuracy": {**around(gain), "mean": gain}}},
+        }
+        accuracies = {"raw": 0.3, "role": 0.25, "role_embedding": withheld}
+        summary[language] = {
+            "withheld": {
+                arm: {"withheld_form_accuracy": around(a)} for arm, a in accuracies.items()
+            }
+        }
+    return {
+        "reductions": reductions,
+        "summary": summary,
+        "verdict": {"languages": languages},
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "changes", "expected"),
+    [
+        ("shrinks a corpus", {}, "fails"),
+        ("shrinks a corpus", {"natural": (1.0, 10.0)}, "holds partly"),
+        ("shrinks a corpus", {"natural": (12.0, 10.0)}, "holds"),
+        ("250 to 3,000", {}, "holds partly"),
+        ("250 to 3,000", {"chain": (None, 300.0)}, "fails"),
+        ("250 to 3,000", {"chain": (250.0, 300.0)}, "holds"),
+        ("Japanese gains", {}, "holds"),
+        ("Japanese gains", {"chain": (3.0, None)}, "holds partly"),
+        ("drawn at random", {}, "holds"),
+        ("drawn at random", {"gain": 0.005}, "holds partly"),
+        ("drawn at random", {"gain": -0.05}, "fails"),
+        ("a form never trained on", {}, "holds"),
+        ("a form never trained on", {"withheld": 0.305}, "fails"),
+    ],
+)
+def test_slime(words: str, changes: dict[str, Any], expected: Verdict) -> None:
+    assert verdict(words, slime(**changes)) == expected
+
+
+def test_orders() -> None:
+    points = [
+        {
+            "slots": n, "orders": 9, "all_orders": n < 7, "seeds": 3,
+            "distinct": {"integers": 3, "floats": 20},
+        }
+        for n in (1, 2, 3, 4, 5, 6, 64)
+    ]  # fmt: skip
+    assert verdict("order of a set", {"points": points}) == "holds"
+    assert verdict("order of a set", {"points": points[:3] + points[-1:]}) == "fails"
+    points[4]["distinct"] = {"integers": 4, "floats": 20}
+    assert verdict("order of a set", {"points": points}) == "fails"
+
+
 def test_the_page_says_what_is_not_measured_and_follows_the_figures(tmp_path: Path) -> None:
     empty = write_page(tmp_path)
     n_claims = sum(len(system.claims) for system in SYSTEMS)

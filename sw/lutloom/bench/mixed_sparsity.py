@@ -56,7 +56,7 @@ def _constant(**changes: Any) -> SparsityPlan:
     return SparsityPlan(stages=(Stage(1.0, 0.8),), **changes)
 
 
-_WHOLE = mixed_sparsity_plan(0.9, warm_up=0.04, restoration=_RESTORATION)
+_WHOLE = mixed_sparsity_plan(0.9, warm_up=0.04, restoration=_RESTORATION, steps_of_restoration=3)
 
 ARMS: dict[str, Arm] = {
     "dense": Arm("dense, all steps: the reference"),
@@ -78,7 +78,7 @@ ARMS: dict[str, Arm] = {
     ),
     "mst_no_restoration": Arm(
         "sparse to the end, attention too",
-        mixed_sparsity_plan(0.8, restoration=0.0, keep_sparse_attention=True),
+        mixed_sparsity_plan(0.8, warm_up=0.05, restoration=0.0, keep_sparse_attention=True),
     ),
     "mst_held_rate": Arm(
         "the whole, learning rate held until restoration", _WHOLE, decay_from=1 - _RESTORATION

@@ -129,7 +129,8 @@ def run_demo(demo: Demo, folder: Path, watch: Watch) -> DemoRecord:
     lines.append(_training_line("dense", "trained densely", dense, corpus))
     watch(3, _STEPS, "mixed-sparse")
     plan = mixed_sparsity_plan(demo.sparsity)
-    sparse = train_small_model(corpus, demo.size, demo.training, plan)
+    training = msgspec.structs.replace(demo.training, decay_from=plan.restored_from)
+    sparse = train_small_model(corpus, demo.size, training, plan)
     text = f"weights up to {100 * demo.sparsity:.0f} % sparse while it trains"
     lines.append(_training_line("mixed-sparse", text, sparse, corpus))
     for name, trained in (("dense", dense), ("mixed-sparse", sparse)):

@@ -55,7 +55,9 @@ def test_the_schedule_has_three_phases() -> None:
         "causal", "local_strided", "local_strided", "causal",
     ]  # fmt: skip
     assert mixed_sparsity_plan(keep_sparse_attention=True).pattern_at(0.999) == "local_strided"
+    assert plan.restored_from == pytest.approx(0.7)
     constant = mixed_sparsity_plan(0.8, restoration=0.0)
+    assert constant.restored_from == 0.0, "nothing comes back"
     assert constant.sparsity_at(0.999) == 0.8
     drops = [plan.drop_at(d) for d in np.linspace(0.1, 0.699, 9)]
     assert drops == sorted(drops, reverse=True)

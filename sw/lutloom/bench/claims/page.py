@@ -19,12 +19,13 @@ import jinja2
 
 from lutloom.bench.claims.claim import Claim, Judgement, System
 from lutloom.bench.claims.learning import LEARNING
+from lutloom.bench.claims.roles import ROLES
 from lutloom.bench.claims.shrinking import BLOCKS, PACKING
 from lutloom.bench.claims.sparsity import SPARSITY
 from lutloom.errors import InvalidFileError
 from lutloom.files.bounded import read_bytes
 
-SYSTEMS: tuple[System, ...] = (LEARNING, SPARSITY, BLOCKS, PACKING)
+SYSTEMS: tuple[System, ...] = (LEARNING, ROLES, SPARSITY, BLOCKS, PACKING)
 """All claims, in the order of the page."""
 
 RESULT_BYTES_MAX = 64 << 20

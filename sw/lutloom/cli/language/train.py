@@ -76,12 +76,18 @@ def run(
         size = SmallModel(n_blocks=blocks, width=width, n_heads=heads, context=context)
     except ValueError as error:
         raise InvalidRecipeError(f"language train: {error}; change --width or --heads") from error
-    plan = PretrainingPlan(steps=steps, batch=batch, learning_rate=learning_rate, seed=seed)
     sparse = None
     if sparsity or keep_sparse_attention:
         sparse = mixed_sparsity_plan(
             sparsity, stride=stride, keep_sparse_attention=keep_sparse_attention, seed=seed
         )
+    plan = PretrainingPlan(
+        steps=steps,
+        batch=batch,
+        learning_rate=learning_rate,
+        decay_from=sparse.restored_from if sparse else 0.0,
+        seed=seed,
+    )
     corpus = prepare_corpus(text, vocabulary)
     with console.progress(f"train {corpus.name}") as advance:
         trained = train_small_model(corpus, size, plan, sparse, progress=advance)

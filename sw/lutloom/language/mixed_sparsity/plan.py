@@ -95,6 +95,16 @@ class SparsityPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         return self.pattern if sparse else "causal"
 
     @property
+    def restored_from(self) -> float:
+        """Share of training from which weights come back; 0 where none do.
+
+        Until then a learning rate is best held: what is learnt sparse is a beginning only.
+        """
+        sparsities = [stage.sparsity for stage in self.stages]
+        last = len(sparsities) - 1 - sparsities[::-1].index(max(sparsities))
+        return self.stages[last].until if last < len(sparsities) - 1 else 0.0
+
+    @property
     def keeps_sparse_attention(self) -> bool:
         """Whether the trained model attends sparsely only."""
         return self.pattern != "causal" and self.attention_until >= 1.0
