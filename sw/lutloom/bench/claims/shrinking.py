@@ -87,8 +87,8 @@ def _judge_bits_back(figures: Figures) -> Judgement:
     text = (
         f"{_savings(archive)} ({100 * figures['bound_saving']:.2f} %); packed in "
         f"{ranged(archive['pack_seconds'], 0)} s, unpacked in "
-        f"{ranged(archive['unpack_seconds'], 0)} s; perplexity "
-        f"{ranged(archive['perplexity_change'], 3, 100)} % more."
+        f"{ranged(archive['unpack_seconds'], 0)} s; perplexity changes by "
+        f"{ranged(archive['perplexity_change'], 3, 100)} %."
     )
     saves = archive["saving"]["min"] >= _LEAST_SAVING
     quick = max(archive["pack_seconds"]["max"], archive["unpack_seconds"]["max"]) <= _SECONDS_MAX
@@ -100,13 +100,18 @@ def _judge_gauge(figures: Figures) -> Judgement:
     kinds = [_archive(figures, name, "none") for name in ("symmetric", "triangular")]
     text = "; ".join(
         f"{kind['method']}: {_savings(kind)}, packed in {ranged(kind['pack_seconds'], 0)} s, "
-        f"perplexity {ranged(kind['perplexity_change'], 3, 100)} % more"
+        f"perplexity changes by {ranged(kind['perplexity_change'], 3, 100)} %"
         for kind in kinds
     )
     best = kinds[0]
     bound = best["share_of_bound"]["min"] >= _LEAST_OF_BOUND
     same = best["perplexity_change"]["max"] <= _CHANGE_MAX
     return Judgement(decide(holds=bound and same, partly=bound), text + ".")
+
+
+def _beside_plain(ratio: float) -> str:
+    change = 100 * (ratio - 1)
+    return f"{abs(change):.2f} % {'smaller' if change < 0 else 'larger'} than plain"
 
 
 def _judge_on_top(method: str) -> Any:
@@ -116,7 +121,7 @@ def _judge_on_top(method: str) -> Any:
         kinds = [_archive(figures, method, name) for name in ("xz", "exponent")]
         text = "; ".join(
             f"{kind['compression']}: {ranged(kind['bytes'], 0, 1e-6)} MB, "
-            f"{100 * (1 - kind['bytes_beside_plain']['median']):+.2f} % beside plain"
+            f"{_beside_plain(kind['bytes_beside_plain']['median'])}"
             for kind in kinds
         )
         smaller = [kind["bytes_beside_plain"]["max"] < 1 for kind in kinds]
