@@ -19,10 +19,11 @@ def _judge_corpus(figures: Figures) -> Judgement:
         exact = reduction["methods"]["exact"]["factor"]
         if reduction["corpus"] != "grammar":
             natural.append(factor)
-        bound = max(own["factor_allowed"] for own in reduction["bound"].values())
+        bound = reduction["bound"]["clauses"]["factor_allowed"]
         parts.append(
             f"{reduction['corpus']} ({_LANGUAGES[reduction['language']]}): {factor:.3f}x by role "
-            f"keys, {exact:.3f}x by exact match, at most {bound:.3f}x by any key that keeps lemmas"
+            f"keys, {exact:.3f}x by exact match; clauses of two content words or more at most "
+            f"{bound:.3f}x by any key that keeps lemmas"
         )
     enough = [factor >= _SMALLER for factor in natural]
     return Judgement(
