@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from lutloom.cli import compare, demo, emit, language, lower, report, simulate, synth, train
+from lutloom.cli import (
+    attention,
+    compare,
+    demo,
+    emit,
+    language,
+    lower,
+    report,
+    simulate,
+    synth,
+    train,
+)
 from lutloom.cli.options import describe, examples
 
 app = typer.Typer(
@@ -28,6 +39,7 @@ for module in (train, lower, emit, simulate, synth, compare, report, demo):
     )
 
 app.add_typer(language.app)
+app.add_typer(attention.app)
 
 
 @app.callback()

@@ -366,7 +366,9 @@ def read_model(path: str | os.PathLike[str]) -> ModelState:
             return _read_state(file)
     except InvalidNetworkError as error:
         raise InvalidFileError(f"{path}: {error}") from error
-    except (SafetensorError, msgspec.MsgspecError, OSError, ValueError, OverflowError) as error:
+    except (
+        SafetensorError, msgspec.MsgspecError, OSError, ValueError, OverflowError, RecursionError
+    ) as error:  # fmt: skip
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InvalidFileError(
             f"{path}: must be a safetensors file of Lutloom, not one that fails with "

@@ -160,7 +160,7 @@ def _read_header(
                 "'lutloom language train' wrote"
             )
         header = convert(raw, _Header)
-    except (msgspec.DecodeError, SchemaError) as error:
+    except (msgspec.DecodeError, SchemaError, RecursionError) as error:
         raise InvalidFileError(f"{path}: header, {error}; train the model again") from error
     # Before anything is allocated: a small file cannot ask for a large mask, or hold a large model.
     config = header.config

@@ -130,6 +130,30 @@ class Attention(nn.Module):
         self.value = nn.Linear(width_in, keys, bias=False)
         self.output = nn.Linear(queries, width_out, bias=False)
 
+    def project(self, x: Tensor, rotation: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Give queries, keys and values as they are multiplied.
+
+        Parameters
+        ----------
+        x : float[n, t, width_in]
+        rotation : complex64[t, head_size / 2] or None
+
+        Returns
+        -------
+        query, key, value : float[n, n_heads, t, head_size]
+            Queries and keys turned; shared keys and values repeated.
+        """
+        n, t, _ = x.shape
+        query = self.query(x).view(n, t, self.n_heads, self.head_size)
+        key = self.key(x).view(n, t, self.n_kv_heads, self.head_size)
+        value = self.value(x).view(n, t, self.n_kv_heads, self.head_size)
+        if rotation is not None:
+            query, key = rotate(query, rotation), rotate(key, rotation)
+        if self.n_kv_heads != self.n_heads:
+            shared = self.n_heads // self.n_kv_heads
+            key, value = (a.repeat_interleave(shared, dim=2) for a in (key, value))
+        return query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
+
     def forward(self, x: Tensor, rotation: Tensor | None, mask: Tensor | None) -> Tensor:
         """Attend.
 
@@ -146,18 +170,10 @@ class Attention(nn.Module):
         float[n, t, width_out]
         """
         n, t, _ = x.shape
-        query = self.query(x).view(n, t, self.n_heads, self.head_size)
-        key = self.key(x).view(n, t, self.n_kv_heads, self.head_size)
-        value = self.value(x).view(n, t, self.n_kv_heads, self.head_size)
-        if rotation is not None:
-            query, key = rotate(query, rotation), rotate(key, rotation)
-        if self.n_kv_heads != self.n_heads:
-            shared = self.n_heads // self.n_kv_heads
-            key, value = (a.repeat_interleave(shared, dim=2) for a in (key, value))
+        query, key, value = self.project(x, rotation)
         mixed = nn.functional.scaled_dot_product_attention(
-            query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2),
-            attn_mask=mask, is_causal=mask is None,
-        )  # fmt: skip
+            query, key, value, attn_mask=mask, is_causal=mask is None
+        )
         mixed = mixed.transpose(1, 2).reshape(n, t, self.n_heads * self.head_size)
         output: Tensor = self.output(mixed)
         return output

@@ -97,7 +97,9 @@ def read_checkpoint(path: Path, recipe_digest: str, dataset: str) -> Checkpoint:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
         history = msgspec.json.decode(header.get("history", ""), type=tuple[EpochRecord, ...])
         generator = tensors.pop("generator")
-    except (SafetensorError, msgspec.DecodeError, json.JSONDecodeError, KeyError, OSError) as error:
+    except (
+        SafetensorError, msgspec.DecodeError, json.JSONDecodeError, KeyError, OSError, RecursionError
+    ) as error:  # fmt: skip
         raise InvalidFileError(
             f"{path}: must be a whole checkpoint, but {error}; delete it and train anew"
         ) from error
