@@ -61,9 +61,10 @@ def test_what_is_refused(tmp_path: Path, tokenizer: Tokenizer) -> None:
     masked = {**config, "context": 65_536, "pattern": "local"}
     refused("context must be at most 4096 with the pattern 'local'", tensors, config=masked)
     refused("must hold a tokenizer", tensors, tokenizer="{}")
-    save_file(tensors, path, {"lutloom": "{"})
-    with pytest.raises(InvalidFileError, match="header, "):
-        read_transformer(path)
+    for damaged in ("{", "[" * 10_000):
+        save_file(tensors, path, {"lutloom": damaged})
+        with pytest.raises(InvalidFileError, match="header, "):
+            read_transformer(path)
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(InvalidFileError, match="whole safetensors file"):
         read_transformer(path)
