@@ -18,9 +18,11 @@ BENCHMARKS = {
     "lower": "seconds and memory of lowering, 10,000 to 1,000,000 neurons",
     "bulk": "images a second of the Verilated pipeline",
     "eliminate": "3 and 6 of SmolLM2-135M's 30 blocks removed, by five methods",
+    "orders": "answers that all orders of a set get, in integers and in floats",
     "pack": "SmolLM2-135M sliced by 30 %, packed by every method under every compression",
     "language": "perplexity of the small transformer beside a 5-gram model",
     "mixed_sparsity": "a transformer trained sparse, against dense ones of equal operations",
+    "slime": "role frames: what they remove from corpora, what models learn from them",
 }
 
 
