@@ -63,7 +63,7 @@ class Demo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     size: SmallModel = SmallModel(n_blocks=6, width=96)
     training: PretrainingPlan = PretrainingPlan(steps=500, learning_rate=4e-3)
     sentences: Annotated[int, Meta(ge=1, le=1_000_000)] = 500
-    sparsity: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.9
+    sparsity: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.95
     blocks: Annotated[int, Meta(ge=1, le=62)] = 2
     share: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.2
 

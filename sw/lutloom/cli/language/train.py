@@ -15,7 +15,7 @@ NAME = "train"
 EXAMPLES = (
     "lutloom language train --text kjv",
     "lutloom language train --text novel.txt --steps 2000 -o novel.safetensors",
-    "lutloom language train --sparsity 0.9 --keep-sparse-attention",
+    "lutloom language train --sparsity 0.95 --keep-sparse-attention",
 )
 
 
