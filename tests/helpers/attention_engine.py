@@ -30,22 +30,23 @@ class Run:
 
 
 @dataclass
-class Answers:
-    """What came out, run by run, and when: clocks of words taken in and offered."""
+class Trace:
+    """The words that came out, and the clocks in which words went in and out."""
 
-    rows: list[Rows]
     words: list[Any]
     taken: list[int]
-    offered: list[int]
+    given: list[int]
 
 
-def make_engine(
-    *, lanes: int = 8, multiplier: Sequence[int] = (300,), value_shift: Sequence[int] = (0,),
-    **sizes: Any,
-) -> AttentionEngine:  # fmt: skip
+def make_layer(
+    *, multiplier: Sequence[int] = (300,), value_shift: Sequence[int] = (0,), **sizes: Any
+) -> IntegerAttention:
     values = {"n_heads": len(multiplier), "head_size": 8, "context": 16, **sizes}
-    config = AttentionConfig(**values)
-    return AttentionEngine(IntegerAttention(config, multiplier, value_shift), lanes=lanes)
+    return IntegerAttention(AttentionConfig(**values), multiplier, value_shift)
+
+
+def make_engine(*, lanes: int = 8, **layer: Any) -> AttentionEngine:
+    return AttentionEngine(make_layer(**layer), lanes=lanes)
 
 
 def random_run(
@@ -55,85 +56,85 @@ def random_run(
     return Run(*rows, head=head)
 
 
-def expected(engine: AttentionEngine, run: Run) -> Rows:
+def expected(engine: Any, run: Run) -> Rows:
     return engine.model(run.query, run.key, run.value, head=run.head)
 
 
-def simulate(
-    engine: AttentionEngine,
-    runs: Sequence[Run],
+def words_of(engine: Any, run: Run) -> list[dict[str, Any]]:
+    mode = engine.layer.config.mode
+    return run_words(run.query, run.key, run.value, mode=mode, lanes=engine.lanes, head=run.head)
+
+
+def drive(
+    dut: Any,
+    words: Sequence[Any],
+    count: int,
     *,
     i_stall: float = 0.0,
     o_stall: float = 0.0,
     seed: int = 0,
     reset_at: int | None = None,
-) -> Answers:
-    """Send runs back to back; with ``reset_at``, send them once more after a reset then."""
-    mode = engine.layer.config.mode
-    words = [
-        word
-        for run in runs
-        for word in run_words(
-            run.query, run.key, run.value, mode=mode, lanes=engine.lanes, head=run.head
-        )
-    ]
-    count = sum(len(run.query) for run in runs) * engine.words
+) -> Trace:
+    """Send words and take ``count``; with ``reset_at``, first run until then and reset."""
     rst = Signal()
-    simulator = Simulator(ResetInserter(rst)(engine))
+    simulator = Simulator(ResetInserter(rst)(dut))
     simulator.add_clock(1e-6)
-    got: list[Any] = []
-    taken: list[int] = []
-    offered: list[int] = []
+    trace = Trace([], [], [])
 
     async def until_reset(ctx: Any) -> None:
         rng = np.random.default_rng([seed, 2])
-        ctx.set(engine.i.valid, 1)
-        ctx.set(engine.o.ready, 1)
+        ctx.set(dut.i.valid, 1)
         position = 0
         for _ in range(reset_at or 0):
-            ctx.set(engine.i.payload, words[position % len(words)])
-            _, _, ready = await ctx.tick().sample(engine.i.ready)
+            ctx.set(dut.i.payload, words[position % len(words)])
+            ctx.set(dut.o.ready, int(rng.random() >= o_stall))
+            _, _, ready = await ctx.tick().sample(dut.i.ready)
             position += ready
-            ctx.set(engine.o.ready, int(rng.random() >= o_stall))
         ctx.set(rst, 1)
         await ctx.tick()
         ctx.set(rst, 0)
-        ctx.set(engine.i.valid, 0)
+        ctx.set(dut.i.valid, 0)
 
     async def source(ctx: Any) -> None:
         if reset_at is not None:
             await until_reset(ctx)
         await stream_put(
-            ctx, engine.i, words, stall_probability=i_stall, rng=np.random.default_rng([seed, 0])
+            ctx, dut.i, words, stall_probability=i_stall, rng=np.random.default_rng([seed, 0])
         )
 
     async def sink(ctx: Any) -> None:
         if reset_at is not None:
             await ctx.tick().repeat(reset_at + 1)
-        got.extend(
-            await stream_get(
-                ctx, engine.o, count,
-                stall_probability=o_stall, rng=np.random.default_rng([seed, 1]),
-            )
-        )  # fmt: skip
+        rng = np.random.default_rng([seed, 1])
+        trace.words += await stream_get(ctx, dut.o, count, stall_probability=o_stall, rng=rng)
 
     async def watch(ctx: Any) -> None:
+        ports = (dut.i.valid, dut.i.ready, dut.o.valid, dut.o.ready)
         clock = 0
-        ports = (engine.i.valid, engine.i.ready, engine.o.valid, engine.o.ready)
         async for _, _, i_valid, i_ready, o_valid, o_ready in ctx.tick().sample(*ports):
             if i_valid and i_ready:
-                taken.append(clock)
+                trace.taken.append(clock)
             if o_valid and o_ready:
-                offered.append(clock)
+                trace.given.append(clock)
             clock += 1
 
     simulator.add_testbench(source)
     simulator.add_testbench(sink)
     simulator.add_testbench(watch, background=True)
     simulator.run()
+    return trace
+
+
+def attend_in_hardware(engine: AttentionEngine, runs: Sequence[Run], **options: Any) -> list[Rows]:
+    """Send runs back to back, give each run's answers, and check their marks."""
+    words = [word for run in runs for word in words_of(engine, run)]
+    lengths = [len(run.query) * engine.words for run in runs]
+    trace = drive(engine, words, sum(lengths), **options)
     rows, start = [], 0
-    for run in runs:
-        end = start + len(run.query) * engine.words
-        rows.append(answer_rows(got[start:end], head_size=engine.layer.config.head_size))
-        start = end
-    return Answers(rows, got, taken, offered)
+    for run, length in zip(runs, lengths, strict=True):
+        own = trace.words[start : start + length]
+        start += length
+        assert [word.last for word in own] == [0] * (length - 1) + [1]
+        assert {word.head for word in own} == {run.head}
+        rows.append(answer_rows(own, head_size=engine.layer.config.head_size))
+    return rows

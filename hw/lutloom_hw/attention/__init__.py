@@ -1,0 +1,1 @@
+"""The attention engine: multiplier lanes, counters instead of masks, one exact divider."""

@@ -1,0 +1,149 @@
+"""The multipliers, one for each feature of a word, and what is accumulated of their products.
+
+One multiplier serves both passes: a feature of the query times one of a key, then a weight times a
+feature of a value.  A weight is 0 to 2**15 and travels as its negative, which fits 16 signed bits
+and so one DSP block of either family (16 x 16 on iCE40, 18 x 18 on ECP5); sums are subtracted.
+"""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import data
+from amaranth.lib.wiring import In, Out
+
+from lutloom.attention.config import WEIGHT_BITS
+from lutloom_hw.attention.delay import delay
+from lutloom_hw.stage import Block
+
+_FEATURE_BITS = 8
+_SCORE_PRODUCT_BITS = 2 * _FEATURE_BITS - 1
+"""Of -127 * 127 to 127 * 127, with sign."""
+
+
+class Lanes(Block):
+    """Multiply one word a clock and accumulate scores over words, sums over keys.
+
+    Parameters
+    ----------
+    lanes : int
+    score_width, sum_width, total_width : int
+
+    Members
+    -------
+    score, sum : In(1)
+        What the word is for; at most one of the two.
+    first, end : In(1)
+        First and last word of a score, or key of a sum.
+    query : In(ArrayLayout(signed(8), lanes))
+        Used for scores.
+    weight : In(16)
+        Used for sums.
+    row : In(ArrayLayout(signed(8), lanes))
+        The word of a key or value.
+    score_valid : Out(1)
+    score_value : Out(signed(score_width))
+        ``score_latency_cycles`` after the last word.
+    sums_valid : Out(1)
+    sums : Out(ArrayLayout(signed(sum_width), lanes))
+    total : Out(total_width)
+        Sums and the sum of weights, ``sums_latency_cycles`` after the last key.
+
+    Throughput: one word a clock.
+    """
+
+    score: Signal
+    sum: Signal
+    first: Signal
+    end: Signal
+    query: data.View[data.ArrayLayout]
+    weight: Signal
+    row: data.View[data.ArrayLayout]
+    score_valid: Signal
+    score_value: Signal
+    sums_valid: Signal
+    sums: data.View[data.ArrayLayout]
+    total: Signal
+
+    sums_latency_cycles = 3
+
+    def __init__(self, *, lanes: int, score_width: int, sum_width: int, total_width: int) -> None:
+        self.lanes = lanes
+        self.levels = (lanes - 1).bit_length()
+        self.score_latency_cycles = self.sums_latency_cycles + self.levels
+        features = data.ArrayLayout(signed(_FEATURE_BITS), lanes)
+        super().__init__(
+            {
+                "score": In(1),
+                "sum": In(1),
+                "first": In(1),
+                "end": In(1),
+                "query": In(features),
+                "weight": In(WEIGHT_BITS),
+                "row": In(features),
+                "score_valid": Out(1),
+                "score_value": Out(signed(score_width)),
+                "sums_valid": Out(1),
+                "sums": Out(data.ArrayLayout(signed(sum_width), lanes)),
+                "total": Out(unsigned(total_width)),
+            }
+        )
+
+    def _build(self, m: Module) -> None:
+        negative_weight = (-self.weight)[:WEIGHT_BITS].as_signed()
+        products: list[Value] = []
+        left: Value = Signal(signed(WEIGHT_BITS))
+        for lane in range(self.lanes):
+            left = Signal(signed(WEIGHT_BITS), name=f"left{lane}", reset_less=True)
+            right = Signal(signed(_FEATURE_BITS), name=f"right{lane}", reset_less=True)
+            product = Signal(
+                signed(WEIGHT_BITS + _FEATURE_BITS), name=f"product{lane}", reset_less=True
+            )
+            m.d.sync += [
+                left.eq(Mux(self.score, self.query[lane], negative_weight)),
+                right.eq(self.row[lane]),
+                product.eq(left * right),
+            ]
+            products.append(product)
+        weight = delay(m, left, 1, name="weight")
+        marks = {
+            name: delay(m, getattr(self, name), 2, name=name, reset_less=False)
+            for name in ("score", "sum", "first", "end")
+        }
+        self._add_scores(m, products, marks)
+        self._add_sums(m, products, weight, marks)
+
+    def _add_scores(self, m: Module, products: list[Value], marks: dict[str, Value]) -> None:
+        """Add a word's products pair by pair, one level a clock, then words."""
+        level = [product[:_SCORE_PRODUCT_BITS].as_signed() for product in products]
+        for number in range(self.levels):
+            pairs = zip(level[::2], level[1::2], strict=True)
+            level = [
+                delay(m, a + b, 1, name=f"level{number}_{k}") for k, (a, b) in enumerate(pairs)
+            ]
+        score, first, end = (
+            delay(m, marks[name], self.levels, name=f"{name}_added", reset_less=False)
+            for name in ("score", "first", "end")
+        )
+        value = Signal.like(self.score_value, name="value", reset_less=True)
+        with m.If(score):
+            m.d.sync += value.eq(Mux(first, 0, value) + level[0])
+        m.d.comb += [
+            self.score_value.eq(value),
+            self.score_valid.eq(delay(m, score & end, 1, name="score_end", reset_less=False)),
+        ]
+
+    def _add_sums(
+        self, m: Module, products: list[Value], weight: Value, marks: dict[str, Value]
+    ) -> None:
+        sums = Signal.like(self.sums, name="accumulators", reset_less=True)
+        total = Signal.like(self.total, name="total_weight", reset_less=True)
+        with m.If(marks["sum"]):
+            m.d.sync += total.eq(Mux(marks["first"], 0, total) - weight)
+            for lane, product in enumerate(products):
+                m.d.sync += sums[lane].eq(Mux(marks["first"], 0, sums[lane]) - product)
+        ends = marks["sum"] & marks["end"]
+        m.d.comb += [
+            self.sums.eq(sums),
+            self.total.eq(total),
+            self.sums_valid.eq(delay(m, ends, 1, name="sums_end", reset_less=False)),
+        ]
