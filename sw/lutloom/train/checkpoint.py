@@ -98,8 +98,13 @@ def read_checkpoint(path: Path, recipe_digest: str, dataset: str) -> Checkpoint:
         history = msgspec.json.decode(header.get("history", ""), type=tuple[EpochRecord, ...])
         generator = tensors.pop("generator")
     except (
-        SafetensorError, msgspec.DecodeError, json.JSONDecodeError, KeyError, OSError, RecursionError
-    ) as error:  # fmt: skip
+        SafetensorError,
+        msgspec.DecodeError,
+        json.JSONDecodeError,
+        KeyError,
+        OSError,
+        RecursionError,
+    ) as error:
         raise InvalidFileError(
             f"{path}: must be a whole checkpoint, but {error}; delete it and train anew"
         ) from error
