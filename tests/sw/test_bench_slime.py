@@ -380,7 +380,8 @@ def cell_of(language: str, **changes: Any) -> Any:
 
 
 def reduction(language: str, factor: float, name: str = "debian-reference") -> Any:
-    return {"corpus": name, "language": language, "methods": {"role": {"factor": factor}}}
+    methods = {"exact": {"factor": 1.0}, "role": {"factor": factor}}
+    return {"corpus": name, "language": language, "methods": methods}
 
 
 def test_a_verdict_where_the_claims_are_true() -> None:

@@ -62,21 +62,20 @@ def _judge_cheaper(figures: Figures) -> Judgement:
 
 def _judge_japanese(figures: Figures) -> Judgement:
     chains = _chains(figures)
-    grammar = {
-        reduction["language"]: reduction["methods"]["role"]["factor"]
-        for reduction in figures["reductions"]
-        if reduction["corpus"] == "grammar"
-    }
-    manual = {
-        reduction["language"]: reduction["methods"]["role"]["factor"]
-        for reduction in figures["reductions"]
-        if reduction["corpus"] == "debian-reference"
-    }
+    grammar, manual = (
+        {
+            reduction["language"]: reduction["methods"]["role"]["factor"]
+            / reduction["methods"]["exact"]["factor"]
+            for reduction in figures["reductions"]
+            if reduction["corpus"] == corpus
+        }
+        for corpus in ("grammar", "debian-reference")
+    )
     gains = [by["ja"] > by["en"] for by in (grammar, manual) if set(by) >= {"en", "ja"}]
     ours, theirs = chains["ja"], chains["en"]
     gains.append(ours is not None and (theirs is None or ours > theirs))
     text = "; ".join(
-        f"{_LANGUAGES[name]}: grammar {grammar[name]:.2f}x"
+        f"{_LANGUAGES[name]}, beyond exact match: grammar {grammar[name]:.2f}x"
         + (f", the same manual {manual[name]:.3f}x" if name in manual else "")
         + f", whole chain {_factor(chains[name])}"
         for name in _LANGUAGES
@@ -170,8 +169,8 @@ ROLES = System(
             source=_SLIME,
             experiment="The same grammar of meanings and, where it is installed, the same manual "
             "in both languages.",
-            rule="holds if role keys shrink grammar and manual more in Japanese and the whole "
-            "chain's factor is larger; partly if one of these.",
+            rule="holds if beyond exact match role keys shrink grammar and manual more in Japanese "
+            "and the whole chain's factor is larger; partly if one of these.",
             benchmark="slime",
             judge=_judge_japanese,
         ),
