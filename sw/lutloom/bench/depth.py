@@ -15,7 +15,8 @@ from lutloom import ir
 from lutloom.bench.figures import spread
 from lutloom.data import Dataset, load, split_validation
 from lutloom.files.model_state import ModelState
-from lutloom.lower import eliminate_layers, lower
+from lutloom.lower import lower
+from lutloom.lower.eliminate_layers import eliminate_layers
 from lutloom.models import classify_torch
 from lutloom.recipe import DataSection, NetworkSection, Recipe, TrainingSection
 from lutloom.train import train

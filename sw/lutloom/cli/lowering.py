@@ -19,7 +19,8 @@ from lutloom.errors import InvalidFileError
 from lutloom.files.atomic import write_json
 from lutloom.files.model_state import ModelState, read_model
 from lutloom.files.network_onnx import read_network, write_network
-from lutloom.lower import eliminate_layers, lower
+from lutloom.lower import lower
+from lutloom.lower.eliminate_layers import eliminate_layers
 from lutloom.report.records import EliminationRecord, LoweringRecord, PassLine, RecipeRecord
 from lutloom.report.results import Estimate
 
