@@ -1,9 +1,11 @@
 """The binary engine in simulation against its specification, bit for bit and clock for clock."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
+from amaranth.back import rtlil
 from attention_binary import (
     attend_in_hardware,
     expected,
@@ -12,6 +14,7 @@ from attention_binary import (
     words_of,
 )
 from attention_engine import drive
+from attention_engine import make_engine as make_int8_engine
 
 from lutloom.errors import InvalidRecipeError
 from lutloom_hw.attention import divider
@@ -48,11 +51,9 @@ def extreme_runs(rng, layer, n=5):
     ("lanes", "head_size", "group_size", "mode", "code_bits"),
     [
         (1, 8, 0, "causal", 16),
-        (1, 8, 2, "set", 8),
-        (2, 16, 4, "causal", 32),
+        (2, 8, 4, "set", 8),
         (4, 24, 3, "set", 16),
         (8, 8, 1, "causal", 33),
-        (8, 8, 8, "set", 64),
         (8, 16, 2, "causal", 32),
         (16, 16, 0, "set", 32),
         (16, 16, 4, "causal", 64),
@@ -72,7 +73,7 @@ def test_random_and_extreme_rows(lanes, head_size, group_size, mode, code_bits):
     check(engine, runs)
 
 
-@pytest.mark.parametrize("n_kept", [0, 1, 2, 4, 8])
+@pytest.mark.parametrize("n_kept", [0, 1, 4])
 def test_every_number_of_keys_kept_with_many_ties(n_kept):
     rng = np.random.default_rng(n_kept)
     engine = make_engine(lanes=4, code_bits=8, n_kept=(n_kept,), slopes=(0.3,), context=24)
@@ -89,7 +90,7 @@ def test_keys_beyond_the_level_table_weigh_nothing():
     assert (np.abs(expected(engine, run) - mean) <= 0.5).all()
 
 
-@pytest.mark.parametrize(("lanes", "stride"), [(8, 1), (8, 3), (4, 16)])
+@pytest.mark.parametrize(("lanes", "stride"), [(8, 1), (4, 3)])
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_every_pattern(pattern, lanes, stride):
     rng = np.random.default_rng(lanes)
@@ -99,8 +100,8 @@ def test_every_pattern(pattern, lanes, stride):
     check(engine, [random_run(rng, engine.layer, n) for n in (1, 11, 4)])
 
 
-@pytest.mark.parametrize(("i_stall", "o_stall"), [(0.6, 0.0), (0.0, 0.9), (0.5, 0.5), (0.9, 0.3)])
-@pytest.mark.parametrize(("lanes", "mode"), [(8, "causal"), (8, "set"), (2, "causal"), (1, "set")])
+@pytest.mark.parametrize(("i_stall", "o_stall"), [(0.6, 0.0), (0.0, 0.9), (0.7, 0.4)])
+@pytest.mark.parametrize(("lanes", "mode"), [(8, "causal"), (2, "set")])
 def test_stalls_on_both_sides_lose_and_change_nothing(lanes, mode, i_stall, o_stall):
     rng = np.random.default_rng(3)
     engine = make_engine(lanes=lanes, mode=mode, n_kept=(4, 1), group_size=2, value_shift=(0, 2))
@@ -117,7 +118,7 @@ def test_an_output_that_is_long_refused_loses_nothing(clocks_per_lane):
     check(engine, [random_run(rng, engine.layer, 12)], o_stall=0.95)
 
 
-@pytest.mark.parametrize("reset_at", [1, 9, 17, 20, 26, 33, 47, 60])
+@pytest.mark.parametrize("reset_at", [1, 9, 20, 33, 50])
 @pytest.mark.parametrize(
     ("mode", "lanes", "pattern"), [("causal", 8, "fixed"), ("set", 4, "causal")]
 )
@@ -129,7 +130,7 @@ def test_a_reset_in_the_middle_gives_a_clean_state(reset_at, mode, lanes, patter
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
-@pytest.mark.parametrize("n_kept", [0, 1, 2])
+@pytest.mark.parametrize("n_kept", [0, 2])
 def test_every_order_of_a_set_gives_every_slot_the_same_answer(n, n_kept):
     engine = make_engine(lanes=8, mode="set", code_bits=8, n_kept=(n_kept,), value_shift=(1,))
     rng = np.random.default_rng(n)
@@ -157,13 +158,7 @@ def clocks(engine, n, distinct):
 
 @pytest.mark.parametrize(
     ("lanes", "head_size", "stride", "n", "clocks_per_lane"),
-    [
-        (1, 8, 2, 5, None),
-        (2, 16, 3, 6, 4),
-        (8, 8, 3, 2, 1),
-        (8, 16, 4, 14, None),
-        (16, 16, 1, 9, 2),
-    ],
+    [(2, 8, 3, 4, 4), (8, 16, 4, 14, None)],
 )
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_run_takes_exactly_the_clocks_of_the_formula(
@@ -178,14 +173,26 @@ def test_a_run_takes_exactly_the_clocks_of_the_formula(
         assert measured == wanted
 
 
-@pytest.mark.parametrize(("lanes", "n_kept", "code_bits"), [(2, 1, 8), (8, 4, 32), (4, 0, 64)])
+@pytest.mark.parametrize(("lanes", "n_kept", "code_bits"), [(1, 1, 8), (8, 4, 32), (4, 0, 64)])
 def test_a_set_takes_exactly_the_clocks_of_the_formula(lanes, n_kept, code_bits):
-    for n in (1, 2, 9):
+    for n in (1, 7):
         engine = make_engine(
             lanes=lanes, n_kept=(n_kept,), code_bits=code_bits, mode="set", slopes=(1.5,)
         )
         measured, wanted = clocks(engine, n, 0)
         assert measured == wanted, n
+
+
+def multipliers(engine):
+    """Count cells that multiply two numbers neither of which is a constant."""
+    cells = re.findall(r"cell \$mul .*?\bend\b", rtlil.convert(engine, name="top"), re.DOTALL)
+    return sum(not re.search(r"connect \\[AB] \d+'[01]+\s", cell) for cell in cells)
+
+
+def test_there_is_no_multiplier():
+    assert multipliers(make_engine(lanes=4, n_kept=(4, 0), group_size=2)) == 0
+    assert multipliers(make_engine(lanes=4, n_kept=(4, 0))) == 0
+    assert multipliers(make_int8_engine(lanes=4)) == 4 + 2  # lanes, and halves of an exponent
 
 
 def test_few_keys_are_candidates_where_codes_are_random():

@@ -5,7 +5,7 @@ Example
 >>> engine = BinaryAttentionEngine(layer, lanes=4)                   # doctest: +SKIP
 >>> candidates = engine.timing.candidates(query, key)                # doctest: +SKIP
 >>> engine.timing.cycles(candidates)                                 # doctest: +SKIP
-33411
+41065
 """
 
 from __future__ import annotations

@@ -215,13 +215,15 @@ class SumSequencer(Block):
         index, word = Signal.like(self.index), Signal.like(self.word)
         last_index = Signal.like(self.index, name="last_index_now", reset_less=True)
         at_first, at_last = Signal(), Signal()  # of a word's candidates
+        at_last_word = Signal()
         wait = Signal(range(self.clocks_per_word))
+        rested = Signal(init=1)  # there is nothing left to wait
         found = Signal.like(self.index, name="last_index_next")
         m.d.comb += [
             found.eq(Mux(next_bank, self.last_index[1], self.last_index[0])),
-            ends.eq(summing & at_last & self.may_end & (wait == 0)),
+            ends.eq(summing & at_last & self.may_end & rested),
             moves.eq(summing & (~at_last | ends)),
-            self.slot.closes.eq(ends & (word == self.words - 1)),
+            self.slot.closes.eq(ends & at_last_word),
             idle.eq(~summing | self.slot.closes),
             starts.eq(idle & (due != 0)),
             self.slot.valid.eq(moves),
@@ -235,14 +237,18 @@ class SumSequencer(Block):
         ]
         m.d.sync += due.eq(due + self.scored - starts)
         with m.If(ends):
-            m.d.sync += wait.eq(self.clocks_per_word - 1)
-        with m.Elif(wait != 0):
-            m.d.sync += wait.eq(wait - 1)
+            m.d.sync += [
+                wait.eq(self.clocks_per_word - 1),
+                rested.eq(self.clocks_per_word == 1),
+            ]
+        with m.Elif(~rested):
+            m.d.sync += [wait.eq(wait - 1), rested.eq(wait == 1)]
         with m.If(moves):
             m.d.sync += [index.eq(index - 1), at_first.eq(0), at_last.eq(index == 1)]
         with m.If(ends):
             m.d.sync += [
                 word.eq(word + 1),
+                at_last_word.eq(word == self.words - 2),
                 index.eq(last_index),
                 at_first.eq(1),
                 at_last.eq(last_index == 0),
@@ -256,6 +262,7 @@ class SumSequencer(Block):
                 last_index.eq(found),
                 index.eq(found),
                 word.eq(0),
+                at_last_word.eq(self.words == 1),
                 at_first.eq(1),
                 at_last.eq(found == 0),
             ]
