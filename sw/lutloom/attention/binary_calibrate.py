@@ -35,10 +35,18 @@ from lutloom.attention.binary import (
     weigh,
 )
 from lutloom.attention.binary_codes import CodePair, learn_codes
-from lutloom.attention.calibrate import Floats, float_attention
+from lutloom.attention.calibrate import float_attention
 from lutloom.attention.config import INT8_MAX, VALUE_SHIFT_MAX, AttentionConfig
 from lutloom.attention.integer import seen_keys
-from lutloom.errors import InvalidDataError, InvalidNetworkError, InvalidRecipeError
+from lutloom.attention.rows import (
+    Floats,
+    attend_each,
+    check_rows,
+    per_head,
+    require_finite,
+    round_steps,
+)
+from lutloom.errors import InvalidNetworkError, InvalidRecipeError
 
 SLOPES = tuple(eighths / 8 for eighths in (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16))
 """Halvings of a weight for one bit less in common; 0 gives all keys that are kept equal weight."""
@@ -119,11 +127,7 @@ class CalibratedBinaryAttention:
             If a number is not finite.
         """
         for name, rows in (("queries", query), ("keys", key), ("values", value)):
-            if not np.isfinite(rows).all():
-                raise InvalidDataError(
-                    f"binary attention, {name}: must be finite numbers, but one is not; train the "
-                    "model again"
-                )
+            require_finite(f"binary attention, {name}", rows)
         return (
             np.stack([c.query.encode(rows) for c, rows in zip(self.codes, query, strict=True)]),
             np.stack([c.key.encode(rows) for c, rows in zip(self.codes, key, strict=True)]),
@@ -144,13 +148,11 @@ class CalibratedBinaryAttention:
         """
         steps = value / self.value_scale[head]
         book = self.layer.codebook
-        return _round_steps(steps) if book is None else _nearest(book[head], steps)
+        return round_steps(steps) if book is None else _nearest(book[head], steps)
 
     def dequantise(self, output: NDArray[np.int8]) -> NDArray[np.float64]:
         """Give what int8[n_heads, ..., head_size] of the layer's output are worth."""
-        scaled: NDArray[np.float64] = output * self.output_scale.reshape(
-            -1, *[1] * (output.ndim - 1)
-        )
+        scaled: NDArray[np.float64] = output * per_head(self.output_scale, output.ndim)
         return scaled
 
     def run(
@@ -170,12 +172,8 @@ class CalibratedBinaryAttention:
         float64[n_heads, ..., n_positions, head_size]
         """
         attend_with = attend_with or functools.partial(attend_binary, self.layer)
-        queries, keys, values = self.quantise(query, key, value)
-        output = np.empty(query.shape, np.int8)
-        for index in np.ndindex(query.shape[1:-2]):
-            at = (slice(None), *index)
-            output[at] = attend_with(queries[at], keys[at], values[at])
-        return self.dequantise(output)
+        integers = self.quantise(query, key, value)
+        return self.dequantise(attend_each(attend_with, *integers, query.shape))
 
 
 def calibrate_binary(
@@ -217,8 +215,7 @@ def calibrate_binary(
     InvalidNetworkError, InvalidRecipeError
         If ``code_bits``, ``n_kept`` or ``group_size`` is out of range.
     """
-    for name, rows in (("queries", query), ("keys", key), ("values", value)):
-        _check_rows(config, f"{where}, {name}", rows, query.shape)
+    check_rows(config, where, query, key, value)
     if group_size and (group_size < 0 or config.head_size % group_size):
         raise InvalidRecipeError(
             f"{where}, group_size: must divide the head size {config.head_size}, or be 0, not "
@@ -325,7 +322,7 @@ def _learn_codebook(
     if len(groups) > _KMEANS_ROWS_MAX:
         groups = groups[rng.choice(len(groups), _KMEANS_ROWS_MAX, replace=False)]
     centres = [_cluster(groups[:, index], rng) for index in range(groups.shape[1])]
-    return _round_steps(np.stack(centres))
+    return round_steps(np.stack(centres))
 
 
 def _cluster(points: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
@@ -350,20 +347,3 @@ def _nearest(table: NDArray[np.int8], steps: NDArray[np.float64]) -> NDArray[np.
         far = np.square(groups[..., index, None, :] - entries).sum(axis=-1)
         found[..., index] = far.argmin(axis=-1)
     return found
-
-
-def _round_steps(steps: NDArray[np.float64]) -> NDArray[np.int8]:
-    return np.clip(np.rint(steps), -INT8_MAX, INT8_MAX).astype(np.int8)
-
-
-def _check_rows(config: AttentionConfig, where: str, rows: Floats, shape: tuple[int, ...]) -> None:
-    sizes = (config.n_heads, *shape[1:3], config.head_size)
-    if rows.ndim != 4 or rows.shape != sizes or not 1 <= shape[2] <= config.context or not shape[1]:
-        raise InvalidDataError(
-            f"{where}: must be [{config.n_heads}, windows, 1..{config.context}, "
-            f"{config.head_size}], all three alike, not {list(rows.shape)}; correct them"
-        )
-    if not np.isfinite(rows).all():
-        raise InvalidDataError(
-            f"{where}: must be finite numbers, but one is not; train the model again"
-        )

@@ -18,7 +18,6 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -34,7 +33,15 @@ from lutloom.attention.config import (
     IntegerAttention,
 )
 from lutloom.attention.integer import attend, seen_keys
-from lutloom.errors import InvalidDataError, InvalidNetworkError
+from lutloom.attention.rows import (
+    Floats,
+    attend_each,
+    check_rows,
+    per_head,
+    require_finite,
+    round_steps,
+)
+from lutloom.errors import InvalidNetworkError
 
 PERCENTILES = (100.0, 99.99, 99.9, 99.5)
 """Of magnitudes, tried as the largest number a scale still holds; 100 is the maximum."""
@@ -42,7 +49,6 @@ PERCENTILES = (100.0, 99.99, 99.9, 99.5)
 Attend = Callable[[NDArray[np.int8], NDArray[np.int8], NDArray[np.int8]], NDArray[np.int8]]
 """Attend by one layer: ``query, key, value -> output``, all int8[n_heads, n_positions, size]."""
 
-Floats = NDArray[np.floating[Any]]
 _Rows = tuple[Floats, Floats, Floats]
 
 
@@ -112,7 +118,7 @@ class CalibratedAttention:
 
     def dequantise(self, output: NDArray[np.int8]) -> NDArray[np.float64]:
         """Give what int8[n_heads, ..., head_size] of the layer's output are worth."""
-        scaled: NDArray[np.float64] = output * _per_head(self.output_scale, output.ndim)
+        scaled: NDArray[np.float64] = output * per_head(self.output_scale, output.ndim)
         return scaled
 
     def run(
@@ -131,8 +137,9 @@ class CalibratedAttention:
         -------
         float64[n_heads, ..., n_positions, head_size]
         """
-        rows = self.quantise(query, key, value)
-        return self.dequantise(_attend_each(attend_with or _attend_by(self.layer), *rows))
+        attend_with = attend_with or _attend_by(self.layer)
+        integers = self.quantise(query, key, value)
+        return self.dequantise(attend_each(attend_with, *integers, query.shape))
 
 
 def multiplier_step(head_size: int) -> float:
@@ -206,8 +213,7 @@ def calibrate(
     InvalidNetworkError
         If a head's scores are too large for a multiplier at every percentile.
     """
-    for name, rows in (("queries", query), ("keys", key), ("values", value)):
-        _check_rows(config, f"{where}, {name}", rows, query.shape)
+    check_rows(config, where, query, key, value)
     one = msgspec.structs.replace(config, n_heads=1)
     heads = [
         _calibrate_head(
@@ -278,7 +284,7 @@ def _fit(
         return CalibratedAttention(layer, query, key, value)
 
     def highest(trial: CalibratedAttention) -> int:
-        integers = _attend_each(_attend_by(trial.layer), *trial.quantise(*rows))
+        integers = attend_each(_attend_by(trial.layer), *trial.quantise(*rows), rows[0].shape)
         return int(np.abs(integers).max())
 
     unshifted = make(0)
@@ -299,27 +305,9 @@ def _attend_by(layer: IntegerAttention) -> Attend:
     return functools.partial(attend, layer)
 
 
-def _attend_each(
-    attend_with: Attend, query: NDArray[np.int8], key: NDArray[np.int8], value: NDArray[np.int8]
-) -> NDArray[np.int8]:
-    output = np.empty_like(query)
-    for index in np.ndindex(query.shape[1:-2]):
-        at = (slice(None), *index)
-        output[at] = attend_with(query[at], key[at], value[at])
-    return output
-
-
 def _quantise(name: str, rows: Floats, scale: NDArray[np.float64]) -> NDArray[np.int8]:
-    if not np.isfinite(rows).all():
-        raise InvalidDataError(
-            f"attention, {name}: must be finite numbers, but one is not; train the model again"
-        )
-    steps = np.rint(rows / _per_head(scale, rows.ndim))
-    return np.clip(steps, -INT8_MAX, INT8_MAX).astype(np.int8)
-
-
-def _per_head(column: NDArray[np.float64], n_dimensions: int) -> NDArray[np.float64]:
-    return column.reshape(-1, *[1] * (n_dimensions - 1))
+    require_finite(f"attention, {name}", rows)
+    return round_steps(rows / per_head(scale, rows.ndim))
 
 
 def _scales(name: str, values: ArrayLike, n_heads: int) -> NDArray[np.float64]:
@@ -331,16 +319,3 @@ def _scales(name: str, values: ArrayLike, n_heads: int) -> NDArray[np.float64]:
         )
     column.setflags(write=False)
     return column
-
-
-def _check_rows(config: AttentionConfig, where: str, rows: Floats, shape: tuple[int, ...]) -> None:
-    sizes = (config.n_heads, *shape[1:3], config.head_size)
-    if rows.ndim != 4 or rows.shape != sizes or not 1 <= shape[2] <= config.context or not shape[1]:
-        raise InvalidDataError(
-            f"{where}: must be [{config.n_heads}, windows, 1..{config.context}, "
-            f"{config.head_size}], all three alike, not {list(rows.shape)}; correct them"
-        )
-    if not np.isfinite(rows).all():
-        raise InvalidDataError(
-            f"{where}: must be finite numbers, but one is not; train the model again"
-        )

@@ -33,7 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lutloom.attention.calibrate import CalibratedAttention, Floats, float_attention
+from lutloom.attention.calibrate import CalibratedAttention, float_attention
 from lutloom.attention.config import (
     FRACTION_BITS,
     INT8_MAX,
@@ -42,6 +42,7 @@ from lutloom.attention.config import (
     IntegerAttention,
 )
 from lutloom.attention.integer import FRACTIONS, POWERS, seen_keys
+from lutloom.attention.rows import Floats
 from lutloom.errors import InvalidDataError
 
 _HIGHEST_WEIGHT = 1 << (WEIGHT_BITS - 1)

@@ -47,10 +47,10 @@ from lutloom.errors import (
     InvalidDataError,
     InvalidFileError,
     InvalidNetworkError,
-    MissingExtraError,
 )
 from lutloom.files.atomic import write_bytes
 from lutloom.files.bounded import read_bytes
+from lutloom.files.onnxruntime_session import import_onnxruntime, open_session
 from lutloom.schema import SchemaError, convert
 
 FILE_BYTES_MAX = 1 << 20
@@ -308,27 +308,10 @@ class OnnxRuntimeAttention:
     """
 
     def __init__(self, path: str | os.PathLike[str], threads: int = 1) -> None:
-        try:
-            import onnxruntime  # an optional extra, and slow to import
-        except ImportError as error:
-            raise MissingExtraError(
-                "ONNX Runtime must be installed to run attention with it, but is not; "
-                "pip install 'lutloom[onnxruntime]'"
-            ) from error
+        import_onnxruntime()  # say that it is missing before anything is read
         data = read_bytes(path, FILE_BYTES_MAX)
         self.calibrated = _parse(path, data)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                data, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # its exceptions share no base class
-            raise InvalidFileError(
-                f"{path}: must be accepted by ONNX Runtime, but it says "
-                f"'{str(error).splitlines()[0]}'; report this as a bug of Lutloom"
-            ) from error
+        self._session = open_session(path, data, threads)
 
     def run(
         self, query: NDArray[np.int8], key: NDArray[np.int8], value: NDArray[np.int8]

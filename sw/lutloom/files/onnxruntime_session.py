@@ -23,12 +23,55 @@ _WORKING_BYTES = 1 << 28
 """Intermediate values a batch may hold; keeps memory flat whatever the network or data set."""
 
 
-def _import_onnxruntime() -> Any:
+def open_session(path: str | os.PathLike[str], data: bytes, threads: int) -> Any:
+    """Open an ONNX Runtime session (CPU) on a file that was read and checked.
+
+    Parameters
+    ----------
+    path : path
+        What errors call it.
+    data : bytes
+        Of the file.
+    threads : int
+        Threads of ONNX Runtime; 0 lets it choose.
+
+    Returns
+    -------
+    onnxruntime.InferenceSession
+
+    Raises
+    ------
+    MissingExtraError
+        If ONNX Runtime is not installed.
+    InvalidFileError
+        If ONNX Runtime refuses the file.
+    """
+    onnxruntime = import_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors only: unread layer1.origin is meant to be unread
     try:
-        import onnxruntime  # an optional extra, and slow to import
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions share no base class
+        raise InvalidFileError(
+            f"{path}: must be accepted by ONNX Runtime, but it says "
+            f"'{str(error).splitlines()[0]}'; report this as a bug of Lutloom"
+        ) from error
+
+
+def import_onnxruntime() -> Any:
+    """Import ONNX Runtime, an optional extra that is slow to import.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not installed.
+    """
+    try:
+        import onnxruntime
     except ImportError as error:
         raise MissingExtraError(
-            "ONNX Runtime must be installed to run network.onnx with it, but is not; "
+            "ONNX Runtime must be installed to run a file with it, but is not; "
             "pip install 'lutloom[onnxruntime]'"
         ) from error
     return onnxruntime
@@ -54,21 +97,9 @@ class OnnxRuntimeClassifier:
     """
 
     def __init__(self, path: str | os.PathLike[str], threads: int = 0) -> None:
-        onnxruntime = _import_onnxruntime()
+        import_onnxruntime()  # say that it is missing before anything is read
         self.network: Network = read_network(path)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3  # errors only: unread layer1.origin is meant to be unread
-        data = read_bytes(path, FILE_SIZE_MAX_BYTES)
-        try:
-            self._session = onnxruntime.InferenceSession(
-                data, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # its exceptions share no base class
-            raise InvalidFileError(
-                f"{path}: must be accepted by ONNX Runtime, but it says "
-                f"'{str(error).splitlines()[0]}'; report this as a bug of Lutloom"
-            ) from error
+        self._session = open_session(path, read_bytes(path, FILE_SIZE_MAX_BYTES), threads)
         widest = max((layer.table.size for layer in self.network.layers), default=1)
         bytes_per_image = 16 * max(widest, self.network.head.n_votes, self.network.encoder.n_bits)
         self.batch = max(1, min(8192, _WORKING_BYTES // bytes_per_image))

@@ -20,7 +20,6 @@ conditional computation", 2013.
 
 from __future__ import annotations
 
-import copy
 import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -28,7 +27,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from lutloom.attention.binary import NO_WEIGHT, attend_binary, look_up, weigh
 from lutloom.attention.binary_calibrate import (
@@ -37,12 +36,14 @@ from lutloom.attention.binary_calibrate import (
     calibrate_binary,
 )
 from lutloom.attention.binary_codes import CodeMap
+from lutloom.attention.config import AttentionConfig
 from lutloom.attention.integer import seen_keys
-from lutloom.errors import InvalidDataError
-from lutloom.language.attention_capture import (
-    attention_config,
-    attention_of,
-    capture_attention,
+from lutloom.language.attention_capture import AttentionRows
+from lutloom.language.attention_in_the_loop import (
+    AttentionInTheLoop,
+    Rows,
+    calibrate_each,
+    with_attention,
 )
 from lutloom.language.transformer import Attention, Transformer
 
@@ -57,7 +58,7 @@ def attend_in_numpy(calibrated: CalibratedBinaryAttention) -> AttendBinary:
     return functools.partial(attend_binary, calibrated.layer)
 
 
-class BinaryAttentionInTheLoop(nn.Module):
+class BinaryAttentionInTheLoop(AttentionInTheLoop):
     """Stand in for a block's attention; in training mode gradients pass straight through.
 
     Parameters
@@ -76,50 +77,20 @@ class BinaryAttentionInTheLoop(nn.Module):
         calibrated: CalibratedBinaryAttention,
         attend_with: AttendBinary,
     ) -> None:
-        super().__init__()
-        self.attention, self.calibrated, self.attend_with = attention, calibrated, attend_with
-        config = calibrated.layer.config
-        heads = attention.n_heads, attention.head_size
-        if (config.n_heads, config.head_size) != heads:
-            raise InvalidDataError(
-                f"binary attention in the loop: must have {heads[0]} heads of {heads[1]}, as the "
-                f"model, not {config.n_heads} of {config.head_size}; calibrate on all heads of "
-                "this model"
-            )
+        super().__init__(attention, calibrated, attend_with)
+        self.calibrated = calibrated
 
-    def forward(self, x: Tensor, rotation: Tensor | None, mask: Tensor | None) -> Tensor:
-        """Attend; see :class:`~lutloom.language.transformer.Attention`.
-
-        Raises
-        ------
-        InvalidDataError
-            If the mask is not that of the layer's pattern, or there are too many positions.
-        """
-        n, t, _ = x.shape
-        config = self.calibrated.layer.config
-        given = np.tri(t, dtype=np.bool_) if mask is None else mask.numpy()
-        if t > config.context or (given != seen_keys(config, t)).any():
-            raise InvalidDataError(
-                f"binary attention in the loop: must see keys as the layer does ({config.pattern}, "
-                f"context {config.context}), but the model does not; calibrate again"
+    def _mix(self, parts: tuple[Tensor, Tensor, Tensor], rows: Rows) -> Tensor:
+        """Attend with all heads; in training, head by head with gradients."""
+        if not self.training:
+            return super()._mix(parts, rows)
+        heads = [
+            self._attend_straight_through(
+                head, [part[:, head] for part in parts], [part[head] for part in rows]
             )
-        parts = self.attention.project(x, rotation)
-        rows = [part.detach().transpose(0, 1).numpy() for part in parts]
-        if self.training:
-            mixed = torch.stack(
-                [
-                    self._attend_straight_through(
-                        head, [part[:, head] for part in parts], [part[head] for part in rows]
-                    )
-                    for head in range(config.n_heads)
-                ],
-                dim=2,
-            )
-        else:
-            found = self.calibrated.run(rows[0], rows[1], rows[2], self.attend_with)
-            mixed = torch.from_numpy(found).to(x.dtype).permute(1, 2, 0, 3)
-        output: Tensor = self.attention.output(mixed.reshape(n, t, -1))
-        return output
+            for head in range(self.calibrated.layer.config.n_heads)
+        ]
+        return torch.stack(heads, dim=2)
 
     def _attend_straight_through(
         self, head: int, parts: list[Tensor], rows: list[NDArray[np.float32]]
@@ -175,23 +146,21 @@ def calibrate_binary_blocks(
     -------
     dict of int to CalibratedBinaryAttention
     """
-    config = attention_config(model.config)
-    chosen = list(range(len(model.blocks)) if blocks is None else blocks)
-    found: dict[int, CalibratedBinaryAttention] = {}
-    for index, block in enumerate(chosen):
-        rows = capture_attention(model, tokens, block)
-        found[block] = calibrate_binary(
+
+    def calibrate_block(
+        config: AttentionConfig, rows: AttentionRows, where: str
+    ) -> CalibratedBinaryAttention:
+        return calibrate_binary(
             config,
             *rows.inputs,
             code_bits=code_bits,
             n_kept=n_kept,
             group_size=group_size,
             seed=seed,
-            where=f"block {block}",
+            where=where,
         )
-        if progress is not None:
-            progress(index + 1, len(chosen), f"block {block}")
-    return found
+
+    return calibrate_each(model, tokens, blocks, calibrate_block, progress)
 
 
 def with_binary_attention(
@@ -220,13 +189,11 @@ def with_binary_attention(
     InvalidDataError
         If there is no such block, or a layer has other heads than the model.
     """
-    changed = copy.deepcopy(model)
-    for block, layer in calibrated.items():
-        attention = attention_of(changed, block)
-        changed.blocks[block].attention = BinaryAttentionInTheLoop(
-            attention, layer, executor(layer)
-        )
-    return changed.eval()
+    return with_attention(
+        model,
+        calibrated,
+        lambda attention, layer: BinaryAttentionInTheLoop(attention, layer, executor(layer)),
+    )
 
 
 def _straight_through(hard: Tensor, soft: Tensor) -> Tensor:

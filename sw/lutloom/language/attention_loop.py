@@ -12,24 +12,22 @@ Example
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from lutloom.attention import attend, seen_keys
+from lutloom.attention import AttentionConfig, attend
 from lutloom.attention.calibrate import PERCENTILES, Attend, CalibratedAttention, calibrate
-from lutloom.errors import InvalidDataError
-from lutloom.language.attention_capture import (
-    attention_config,
-    attention_of,
-    capture_attention,
+from lutloom.language.attention_capture import AttentionRows
+from lutloom.language.attention_in_the_loop import (
+    AttentionInTheLoop,
+    calibrate_each,
+    with_attention,
 )
-from lutloom.language.transformer import Attention, Transformer
+from lutloom.language.transformer import Transformer
 
 Executor = Callable[[CalibratedAttention], Attend]
 """Make what attends by a layer; called once a block."""
@@ -72,55 +70,6 @@ class DifferenceCount:
         return attend_by_both
 
 
-class AttentionInTheLoop(nn.Module):
-    """Stand in for a block's attention: quantise, attend in integers, dequantise, project.
-
-    Parameters
-    ----------
-    attention : Attention
-        Its four matrices are used as they are.
-    calibrated : CalibratedAttention
-        With all heads.
-    attend_with : callable
-    """
-
-    def __init__(
-        self, attention: Attention, calibrated: CalibratedAttention, attend_with: Attend
-    ) -> None:
-        super().__init__()
-        self.attention, self.calibrated, self.attend_with = attention, calibrated, attend_with
-        config = calibrated.layer.config
-        heads = attention.n_heads, attention.head_size
-        if (config.n_heads, config.head_size) != heads:
-            raise InvalidDataError(
-                f"attention in the loop: must have {heads[0]} heads of {heads[1]}, as the model, "
-                f"not {config.n_heads} of {config.head_size}; calibrate on all heads of this model"
-            )
-
-    def forward(self, x: Tensor, rotation: Tensor | None, mask: Tensor | None) -> Tensor:
-        """Attend; see :class:`~lutloom.language.transformer.Attention`.
-
-        Raises
-        ------
-        InvalidDataError
-            If the mask is not that of the layer's pattern, or there are too many positions.
-        """
-        n, t, _ = x.shape
-        config = self.calibrated.layer.config
-        given = np.tri(t, dtype=np.bool_) if mask is None else mask.numpy()
-        if t > config.context or (given != seen_keys(config, t)).any():
-            raise InvalidDataError(
-                f"attention in the loop: must see keys as the layer does ({config.pattern}, "
-                f"context {config.context}), but the model does not; calibrate again"
-            )
-        parts = self.attention.project(x, rotation)
-        rows = [part.detach().transpose(0, 1).numpy() for part in parts]
-        mixed = self.calibrated.run(rows[0], rows[1], rows[2], self.attend_with)
-        joined = torch.from_numpy(mixed).to(x.dtype).permute(1, 2, 0, 3).reshape(n, t, -1)
-        output: Tensor = self.attention.output(joined)
-        return output
-
-
 def calibrate_blocks(
     model: Transformer,
     tokens: Tensor,
@@ -145,15 +94,13 @@ def calibrate_blocks(
     -------
     dict of int to CalibratedAttention
     """
-    config = attention_config(model.config)
-    chosen = list(range(len(model.blocks)) if blocks is None else blocks)
-    found: dict[int, CalibratedAttention] = {}
-    for index, block in enumerate(chosen):
-        rows = capture_attention(model, tokens, block)
-        found[block] = calibrate(config, *rows.inputs, percentiles, where=f"block {block}")
-        if progress is not None:
-            progress(index + 1, len(chosen), f"block {block}")
-    return found
+
+    def calibrate_block(
+        config: AttentionConfig, rows: AttentionRows, where: str
+    ) -> CalibratedAttention:
+        return calibrate(config, *rows.inputs, percentiles, where=where)
+
+    return calibrate_each(model, tokens, blocks, calibrate_block, progress)
 
 
 def with_integer_attention(
@@ -182,8 +129,8 @@ def with_integer_attention(
     InvalidDataError
         If there is no such block, or a layer has other heads than the model.
     """
-    changed = copy.deepcopy(model).eval()
-    for block, layer in calibrated.items():
-        attention = attention_of(changed, block)
-        changed.blocks[block].attention = AttentionInTheLoop(attention, layer, executor(layer))
-    return changed
+    return with_attention(
+        model,
+        calibrated,
+        lambda attention, layer: AttentionInTheLoop(attention, layer, executor(layer)),
+    )
