@@ -1,5 +1,17 @@
 """Networks to text: Verilog for simulation, RTLIL for synthesis."""
 
+from lutloom.emit.attention import (
+    ATTENTION_TOP,
+    emit_attention_rtlil,
+    emit_attention_verilog,
+)
 from lutloom.emit.text import TopName, emit_rtlil, emit_verilog
 
-__all__ = ["TopName", "emit_rtlil", "emit_verilog"]
+__all__ = [
+    "ATTENTION_TOP",
+    "TopName",
+    "emit_attention_rtlil",
+    "emit_attention_verilog",
+    "emit_rtlil",
+    "emit_verilog",
+]
