@@ -14,6 +14,7 @@ from lutloom_hw.pipeline import Pipeline
 from lutloom_sim.beats import (
     StreamRun,
     image_beats,
+    number_payloads,
     require_images,
     require_stall_probability,
 )
@@ -106,7 +107,9 @@ def simulate_amaranth(
     simulator.run()
     seconds = time.perf_counter() - started_s - build_seconds
     return compare_answers(
-        StreamRun(np.array(answers, dtype=np.int64), clocks, first_answer_cycle, seconds),
+        StreamRun(
+            number_payloads(np.array(answers, dtype=np.int64)), clocks, first_answer_cycle, seconds
+        ),
         expected,
         labels,
         engine="amaranth",

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from lutloom import ir
 from lutloom.errors import InvalidDataError, InvalidRecipeError
 
+Payloads = NDArray[np.uint64]
+"""uint64[n, n_words]: bit ``b % 64`` of word ``b // 64`` is payload bit ``b``."""
+
 IDLE_LIMIT_CYCLES = 10_000
 """Clocks without a transfer after which a stream counts as hung."""
 
@@ -20,8 +23,8 @@ class StreamRun:
 
     Parameters
     ----------
-    answers : int64[n_answers]
-        In the order in which they came.
+    payloads : uint64[n_answers, n_words]
+        In the order in which they came; bit 0 of word 0 is payload bit 0.
     cycles : int
         Clocks from the end of reset to the last answer.
     first_answer_cycle : int
@@ -31,10 +34,32 @@ class StreamRun:
         Wall time of the simulation alone.
     """
 
-    answers: NDArray[np.int64]
+    payloads: Payloads
     cycles: int
     first_answer_cycle: int
     seconds: float
+
+    @property
+    def answers(self) -> NDArray[np.int64]:
+        """The payloads as numbers, where one word holds them."""
+        (column,) = self.payloads.T
+        numbers: NDArray[np.int64] = column.astype(np.int64)
+        return numbers
+
+
+def number_payloads(numbers: NDArray[np.int64]) -> Payloads:
+    """Give numbers as payloads of one word.
+
+    Parameters
+    ----------
+    numbers : int64[n]
+        Not negative.
+
+    Returns
+    -------
+    uint64[n, 1]
+    """
+    return numbers.astype(np.uint64)[:, None]
 
 
 def image_beats(

@@ -40,6 +40,7 @@ class _Job(ctypes.Structure):
         ("n_beats", ctypes.c_int64),
         ("beat_bytes", ctypes.c_int64),
         ("answers", ctypes.c_void_p),
+        ("answer_bytes", ctypes.c_int64),
         ("n_answers", ctypes.c_int64),
         ("idle_limit_cycles", ctypes.c_int64),
         ("drain_cycles", ctypes.c_int64),
@@ -147,16 +148,17 @@ class BulkSimulator:
                 f"{beats.shape[1]}; the Verilog is of another network or another top"
             )
         beats = np.ascontiguousarray(beats, dtype=np.uint8)
-        answers = np.zeros(n_answers, dtype=np.uint16)
+        n_words = -(-self._library.lutloom_answer_bytes() // 8)
+        payloads = np.zeros((n_answers, n_words), dtype=np.uint64)
         job = _Job(
-            beats.ctypes.data, len(beats), beats.shape[1], answers.ctypes.data, n_answers,
-            idle_limit_cycles, _DRAIN_CYCLES, threshold, threshold, seed,
+            beats.ctypes.data, len(beats), beats.shape[1], payloads.ctypes.data, 8 * n_words,
+            n_answers, idle_limit_cycles, _DRAIN_CYCLES, threshold, threshold, seed,
         )  # fmt: skip
         started_s = time.perf_counter()
         status = self._start(job)
         seconds = time.perf_counter() - started_s
         self._check(status, job, len(beats), n_answers)
-        return StreamRun(answers.astype(np.int64), job.cycles, job.first_answer_cycle, seconds)
+        return StreamRun(payloads, job.cycles, job.first_answer_cycle, seconds)
 
     def _start(self, job: _Job) -> int:
         """Run in a thread of its own, so that Ctrl-C is heard here."""
@@ -177,7 +179,7 @@ class BulkSimulator:
         if status == _HUNG:
             raise ToolError(f"simulation: the design must not hang, but it did {so_far}")
         if status == _SURPLUS:
-            raise MismatchError(f"simulation: answers must end with the images, not go on {so_far}")
+            raise MismatchError(f"simulation: answers must end with the beats, not go on {so_far}")
         if status == _WITHDRAWN:
             raise MismatchError(
                 f"simulation: an answer must stay until it is taken, not change {so_far}"
@@ -201,5 +203,6 @@ def _load(path: Path) -> ctypes.CDLL:
     library.lutloom_error.argtypes = [ctypes.c_void_p]
     library.lutloom_error.restype = ctypes.c_char_p
     library.lutloom_payload_bytes.restype = ctypes.c_int64
+    library.lutloom_answer_bytes.restype = ctypes.c_int64
     library.lutloom_run.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Job)]
     return library

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.handle import HierarchyObject, LogicObject, ValueObjectBase
+from cocotb.handle import HierarchyObject, LogicObject, PackedObject, ValueObjectBase
 from cocotb.triggers import FallingEdge, ReadOnly
 from numpy.typing import NDArray
 
@@ -45,6 +45,8 @@ class StreamBench:
         self._o_payload, self._o_valid, self._o_ready = (
             _port(dut, f"o__{name}") for name in ("payload", "valid", "ready")
         )
+        assert isinstance(self._o_payload, LogicObject | PackedObject)
+        self._payload_words = -(-len(self._o_payload) // 64)
         self._random = random.Random(seed)
 
     async def start(self) -> None:
@@ -69,6 +71,7 @@ class StreamBench:
         stall_input: float = 0.0,
         stall_output: float = 0.0,
         cycles_max: int | None = None,
+        idle_limit_cycles: int = IDLE_LIMIT_CYCLES,
     ) -> StreamRun:
         """Offer beats, each until it is taken, and take answers, from one falling edge on.
 
@@ -82,6 +85,8 @@ class StreamBench:
             Chance in any one clock that the source, or the sink, holds back.
         cycles_max : int or None
             Stop after so many clocks, complete or not.
+        idle_limit_cycles : int
+            Clocks in which nothing may move.
 
         Returns
         -------
@@ -90,7 +95,7 @@ class StreamBench:
         Raises
         ------
         AssertionError
-            If nothing moves for 10,000 clocks, an answer changes while it waits, or there are too
+            If nothing moves for too long, an answer changes while it waits, or there are too
             many.
         """
         draw = self._random.random
@@ -121,9 +126,9 @@ class StreamBench:
                 first_answer_cycle = cycle
             if valid and ready:
                 answers.append(answer)
-                assert len(answers) <= n_answers, "answers came without images"
+                assert len(answers) <= n_answers, "more answers came than beats ask for"
             idle_cycles = 0 if accepted or (valid and ready) else idle_cycles + 1
-            assert idle_cycles < IDLE_LIMIT_CYCLES, (
+            assert idle_cycles < idle_limit_cycles, (
                 f"nothing moved for {idle_cycles} clocks after {taken} beats "
                 f"and {len(answers)} answers"
             )
@@ -135,7 +140,10 @@ class StreamBench:
                 if taken == len(beats) or stall_input:
                     self._i_valid.value = 0
         seconds = time.perf_counter() - started_s
-        return StreamRun(np.array(answers, dtype=np.int64), cycle, first_answer_cycle, seconds)
+        size = 8 * self._payload_words
+        data = b"".join(answer.to_bytes(size, "little") for answer in answers)
+        payloads = np.frombuffer(data, dtype="<u8").reshape(-1, self._payload_words)
+        return StreamRun(payloads, cycle, first_answer_cycle, seconds)
 
     async def surplus(self, cycles: int) -> int:
         """Count the answers that come without any further beat.

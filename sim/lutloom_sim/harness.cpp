@@ -8,6 +8,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 #include "Vtop.h"
 #include "verilated.h"
@@ -62,7 +63,8 @@ struct Job {  // mirrored by bulk.py
     const uint8_t* beats;  // n_beats rows of beat_bytes bytes; bit 0 of byte 0 is payload bit 0
     int64_t n_beats;
     int64_t beat_bytes;
-    uint16_t* answers;  // room for n_answers
+    uint8_t* answers;  // room for n_answers rows of answer_bytes bytes, all zero
+    int64_t answer_bytes;
     int64_t n_answers;
     int64_t idle_limit_cycles;  // clocks without a transfer that count as a hang
     int64_t drain_cycles;       // clocks watched for surplus answers after the last one
@@ -95,6 +97,8 @@ LUTLOOM_API const char* lutloom_error(void* handle) {
 
 LUTLOOM_API int64_t lutloom_payload_bytes() { return sizeof(Vtop::i___05Fpayload); }
 
+LUTLOOM_API int64_t lutloom_answer_bytes() { return sizeof(Vtop::o___05Fpayload); }
+
 LUTLOOM_API int lutloom_run(void* handle, Job* job) {
     Simulator& sim = *static_cast<Simulator*>(handle);
     Vtop& top = *sim.top;
@@ -115,7 +119,7 @@ LUTLOOM_API int lutloom_run(void* handle, Job* job) {
         int64_t idle = 0, drained = 0;
         bool offered = false;  // an offered beat stays until it is taken, as the protocol asks
         bool waiting = false;  // an answer was offered and not taken in the clock before
-        uint16_t waiting_answer = 0;
+        std::remove_reference_t<decltype(top.o___05Fpayload)> waiting_answer;
         for (int64_t cycle = 0; drained < job->drain_cycles; ++cycle) {
             if (!offered && job->beats_accepted < job->n_beats && !input.now()) {
                 std::memcpy(&top.i___05Fpayload,
@@ -127,15 +131,20 @@ LUTLOOM_API int lutloom_run(void* handle, Job* job) {
             top.o___05Fready = ready;
             top.eval();
             const bool valid = top.o___05Fvalid;
-            const uint16_t answer = top.o___05Fpayload;
             if (job->stop) return STOPPED;
-            if (waiting && (!valid || answer != waiting_answer)) return WITHDRAWN;
+            if (waiting && (!valid || std::memcmp(&waiting_answer, &top.o___05Fpayload,
+                                                  sizeof top.o___05Fpayload))) {
+                return WITHDRAWN;
+            }
             waiting = valid && !ready;
-            waiting_answer = answer;
+            if (waiting) std::memcpy(&waiting_answer, &top.o___05Fpayload, sizeof waiting_answer);
             bool moved = false;
             if (valid && job->first_answer_cycle < 0) job->first_answer_cycle = cycle;
             if (valid && ready) {
-                if (job->answers_given < job->n_answers) job->answers[job->answers_given] = answer;
+                if (job->answers_given < job->n_answers) {
+                    std::memcpy(job->answers + job->answers_given * job->answer_bytes,
+                                &top.o___05Fpayload, sizeof top.o___05Fpayload);
+                }
                 ++job->answers_given;
                 job->cycles = cycle + 1;
                 moved = true;

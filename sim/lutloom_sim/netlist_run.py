@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from lutloom import ir
 from lutloom.errors import MismatchError, ToolError
 from lutloom.flow.netlist import read_netlist
-from lutloom_sim.beats import StreamRun, pixel_beats, require_images
+from lutloom_sim.beats import StreamRun, number_payloads, pixel_beats, require_images
 from lutloom_sim.netlist import NetlistSimulator, Words
 from lutloom_sim.result import SimulationResult, compare_answers
 
@@ -72,7 +73,7 @@ def simulate_netlist(
     padded = np.resize(np.arange(len(images)), n_lanes * IMAGES_PER_LANE)
     beats = pixel_beats(network.encoder, images[padded], pixels_per_beat)
     run = run_lanes(simulator, beats.reshape(n_lanes, -1, beats.shape[1]), IMAGES_PER_LANE)
-    answers = StreamRun(run.answers[: len(images)], run.cycles, run.first_answer_cycle, run.seconds)
+    answers = replace(run, payloads=run.payloads[: len(images)])
     return compare_answers(
         answers,
         expected,
@@ -135,7 +136,8 @@ def run_lanes(simulator: NetlistSimulator, beats: NDArray[np.uint8], n_answers: 
                 f" {len(answers)} of {n_answers} answers"
             )
     seconds = time.perf_counter() - started_s
-    return StreamRun(np.stack(answers, axis=1).ravel(), cycle, first, seconds)
+    payloads = number_payloads(np.stack(answers, axis=1).ravel())
+    return StreamRun(payloads, cycle, first, seconds)
 
 
 def _together(signal: Words, n_lanes: int) -> bool:

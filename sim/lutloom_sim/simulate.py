@@ -9,9 +9,6 @@ Example
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
@@ -21,29 +18,28 @@ from numpy.typing import NDArray
 
 from lutloom import ir
 from lutloom.emit import TopName, emit_verilog
-from lutloom.errors import InvalidFileError, InvalidRecipeError, ToolError
+from lutloom.errors import InvalidRecipeError
 from lutloom_hw.options import PipelineOptions
 from lutloom_sim.amaranth_simulation import simulate_amaranth
 from lutloom_sim.beats import (
-    StreamRun,
     image_beats,
+    number_payloads,
     pixel_beats,
     require_images,
     require_stall_probability,
 )
-from lutloom_sim.bench_job import JOB_VARIABLE, BenchJob, read_outcome, write_job
-from lutloom_sim.build_cache import with_log
+from lutloom_sim.bench_job import Batch, BenchJob
 from lutloom_sim.bulk import BulkSimulator
 from lutloom_sim.result import SimulationResult, compare_answers
-from lutloom_sim.runner import BENCH_LOG_NAME, BenchResults, run_bench
-from lutloom_sim.verilated import Built, Optimise, build_cocotb
+from lutloom_sim.stream_bench import run_job
+from lutloom_sim.verilated import Optimise, build_cocotb
 
 __all__ = ["Engine", "SimulationResult", "simulate", "simulate_amaranth"]
 
 Engine = Literal["cocotb", "bulk"]
 
-_BENCH = "lutloom_sim.bench_pipeline"
-_WHOLE_SET_TEST = "every_answer_is_the_networks"
+_SOME_BEATS = 2000
+_SOME_IMAGES_MIN, _SOME_IMAGES_MAX = 3, 100
 _QUICK_BEATS_MAX = 150_000
 """Beats up to which the shorter build wins over the faster simulation, whatever the network."""
 
@@ -132,10 +128,8 @@ def simulate(
         built = simulator.built
     else:
         built = build_cocotb(sources, module, waves=waves is not None)
-        run, tests = _run_cocotb(
-            built, module, beats, expected, stall_probability=stall_probability, seed=seed,
-            waves=waves,
-        )  # fmt: skip
+        job = _make_job(beats, expected, stall_probability, seed)
+        run, tests = run_job(built, module, job, waves=waves)
     return compare_answers(
         run,
         expected,
@@ -168,59 +162,16 @@ def _require_arguments(engine: str, top: str, waves: Path | None, stall_probabil
     require_stall_probability(stall_probability)
 
 
-def _run_cocotb(
-    built: Built,
-    module: str,
-    beats: NDArray[np.uint8],
-    expected: NDArray[np.int64],
-    *,
-    stall_probability: float,
-    seed: int,
-    waves: Path | None,
-) -> tuple[StreamRun, tuple[str, ...]]:
-    with tempfile.TemporaryDirectory(prefix="lutloom-") as made:
-        folder = Path(made)
-        job = BenchJob(beats, expected, stall_probability, seed, folder)
-        traced = folder / "waves.vcd" if waves else None
-        try:
-            results = run_bench(
-                built.path, _BENCH, module, folder,
-                variables={JOB_VARIABLE: str(write_job(job))}, seed=seed, waves=traced,
-            )  # fmt: skip
-            run = read_outcome(folder)
-            _require_agreement(results, run, expected)
-        except ToolError as error:
-            raise with_log(error, folder / BENCH_LOG_NAME, f"bench-{module}") from None
-        if traced and waves:
-            _keep(traced, waves)
-    return run, results.passed
-
-
-def _require_agreement(results: BenchResults, run: StreamRun, expected: NDArray[np.int64]) -> None:
-    """Refuse a bench that failed for another reason than wrong answers, or passed with some."""
-    wrong = not np.array_equal(run.answers, expected)
-    failed = dict(results.failed)
-    if wrong and _WHOLE_SET_TEST not in failed:
-        raise ToolError(
-            f"cocotb: {_WHOLE_SET_TEST} must fail where answers are wrong, but passed; "
-            "report this as a bug of the bench"
-        )
-    if failed and not wrong:
-        name, message = next(iter(failed.items()))
-        raise ToolError(f"cocotb: {name} must pass, but failed: {message}")
-
-
-def _keep(made: Path, waves: Path) -> None:
-    """Move waveforms to where they were asked for, whole or not at all."""
-    beside = waves.with_name(f".{waves.name}.part")
-    try:
-        waves.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(made, beside)
-        beside.replace(waves)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise InvalidFileError(
-            f"{waves}: must be a file that can be written, not refused ({error.strerror}); free "
-            "space there or choose another place"
-        ) from None
+def _make_job(
+    beats: NDArray[np.uint8], expected: NDArray[np.int64], stall_probability: float, seed: int
+) -> BenchJob:
+    """Ask for all images, and for the first of them under stalls and after resets."""
+    beats_per_image = len(beats) // len(expected)
+    n_some = min(max(_SOME_BEATS // beats_per_image, _SOME_IMAGES_MIN), _SOME_IMAGES_MAX)
+    return BenchJob(
+        whole=Batch(beats, number_payloads(expected)),
+        some=Batch(beats[: n_some * beats_per_image], number_payloads(expected[:n_some])),
+        folder=Path(),
+        stall_probability=stall_probability,
+        seed=seed,
+    )

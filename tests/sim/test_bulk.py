@@ -68,7 +68,7 @@ def test_ctrl_c_ends_a_long_run_and_leaves_the_simulator_usable(simulator):
 
 
 def test_surplus_answers_are_a_mismatch(simulator):
-    with pytest.raises(MismatchError, match="must end with the images"):
+    with pytest.raises(MismatchError, match="must end with the beats"):
         simulator.run(_beats(1, ANSWER_FOR_EVER), n_answers=2)
 
 

@@ -1,15 +1,26 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lutloom.errors import InvalidFileError, ToolError
-from lutloom_sim.bench_job import JOB_VARIABLE, BenchJob, read_job, read_outcome, write_job
+from lutloom_sim.beats import number_payloads
+from lutloom_sim.bench_job import (
+    JOB_VARIABLE,
+    Batch,
+    BenchJob,
+    order_by_key,
+    read_job,
+    read_outcome,
+    write_job,
+)
 from lutloom_sim.runner import run_bench
 from lutloom_sim.verilated import build_cocotb
 
-BENCH = "lutloom_sim.bench_pipeline"
+BENCH = "lutloom_sim.bench_stream"
 TOP = "lutloom_pipeline"
 WHOLE, STALLS, RESET = (
-    "every_answer_is_the_networks",
+    "every_answer_is_the_models",
     "stalls_change_no_answer",
     "reset_in_mid_stream_leaves_nothing_behind",
 )
@@ -23,7 +34,8 @@ def bench(tmp_path):
     def bench(verilog, beats, expected=None):
         beats = np.array(beats, dtype=np.uint8)[:, None]
         expected = (beats[:, 0] & 15 if expected is None else np.array(expected)).astype(np.int64)
-        job = BenchJob(beats, expected, 0.0, 1, tmp_path)
+        batch = Batch(beats, number_payloads(expected))
+        job = BenchJob(batch, batch, tmp_path, seed=1)
         return run_bench(
             build_cocotb((verilog,), TOP).path, BENCH, TOP, tmp_path,
             variables={JOB_VARIABLE: str(write_job(job))},
@@ -44,8 +56,8 @@ def test_a_wrong_answer_fails_and_is_named(bench, misbehaving):
     results = bench(misbehaving, [1, 2, 3], expected=[1, 2, 4])
     assert results.passed == ()
     assert dict(results.failed).keys() == {WHOLE, STALLS, RESET}
-    assert "1 of 3 answers differ from the network's" in dict(results.failed)[WHOLE]
-    assert "image 2: 3, not 4" in dict(results.failed)[WHOLE]
+    assert "1 of 3 answers differ from the model's" in dict(results.failed)[WHOLE]
+    assert "answer 2: 3, not 4" in dict(results.failed)[WHOLE]
 
 
 @pytest.mark.parametrize(
@@ -98,12 +110,20 @@ def test_a_crash_and_a_hang_of_the_program_are_errors(tmp_path):
 
 def test_a_job_survives_its_file(tmp_path):
     beats = np.arange(12, dtype=np.uint8).reshape(6, 2)
-    job = BenchJob(beats, np.array([4, 5, 6]), 0.25, 9, tmp_path)
+    whole = Batch(beats, number_payloads(np.array([4, 5, 6])))
+    some = Batch(beats[:2], whole.expected[:1])
+    job = BenchJob(whole, some, tmp_path, 0.25, 9, (64, 3), 1000, 77)
     read = read_job(write_job(job))
-    assert np.array_equal(read.beats, beats)
-    assert (read.expected.tolist(), read.stall_probability, read.seed) == ([4, 5, 6], 0.25, 9)
-    head = read.head(2)
-    assert (head.expected.tolist(), head.beats.tolist()) == ([4, 5], beats[:4].tolist())
+    for found, wanted in ((read.whole, whole), (read.some, some)):
+        assert np.array_equal(found.beats, wanted.beats)
+        assert np.array_equal(found.expected, wanted.expected)
+    assert replace(read, whole=whole, some=some) == job
+
+
+def test_answers_are_ordered_by_a_field_and_keep_their_order_within_it():
+    payloads = np.array([[7, 2 << 1], [8, 1 << 1], [9, 2 << 1 | 1], [1, 1 << 1]], np.uint64)
+    assert order_by_key(payloads, (65, 2))[:, 0].tolist() == [8, 1, 7, 9]
+    assert order_by_key(payloads, (0, 0)) is payloads
 
 
 def test_a_job_or_outcome_that_is_none_is_refused(tmp_path):

@@ -19,7 +19,7 @@ from lutloom_sim import verilated
 from lutloom_sim.simulate import simulate, simulate_amaranth
 
 BENCH_TESTS = (
-    "every_answer_is_the_networks",
+    "every_answer_is_the_models",
     "stalls_change_no_answer",
     "reset_in_mid_stream_leaves_nothing_behind",
 )
