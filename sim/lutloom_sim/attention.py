@@ -16,14 +16,15 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from lutloom.attention.batch import AttentionBatch
 from lutloom.attention.binary import BinaryAttention
 from lutloom.attention.config import IntegerAttention
 from lutloom.emit import ATTENTION_TOP, emit_attention_verilog
 from lutloom.errors import InvalidDataError, InvalidRecipeError
 from lutloom_hw.attention_options import AttentionOptions
 from lutloom_hw.attention_top import AttentionTop
+from lutloom_sim.attention_amaranth import run_amaranth
 from lutloom_sim.attention_beats import (
-    AttentionBatch,
     attention_beats,
     attention_payloads,
     expected_answers,
@@ -103,7 +104,7 @@ class AttentionSimulator:
         batch = AttentionBatch(query[None], key[None], value[None])
         shape = (1, *query.shape[:2], self.top.layer.config.head_size)
         payloads = order_by_key(self.run(batch).payloads, head_key(self.top))
-        (answers,) = read_answers(self.top, payloads, shape)
+        answers: NDArray[np.int8] = read_answers(self.top, payloads, shape)[0]
         return answers
 
     def run(
@@ -149,7 +150,7 @@ def simulate_attention(
     seed: int = 0,
     waves: Path | None = None,
 ) -> AttentionSimulation:
-    """Simulate a layer's Verilog in Verilator and compare every integer with the model's.
+    """Simulate a layer's engine and compare every integer with the model's.
 
     Parameters
     ----------
@@ -157,8 +158,9 @@ def simulate_attention(
     batch : AttentionBatch
         At least one sequence.
     options : AttentionOptions
-    engine : {"cocotb", "bulk"}
-        A bench in cocotb, with further tests of stalls and reset; or a library in this process.
+    engine : {"amaranth", "cocotb", "bulk"}
+        Amaranth's simulator, for some dozen rows; Verilator under a bench in cocotb, with further
+        tests of stalls and reset; or Verilator as a library in this process.
     sources : sequence of str, optional
         Verilog in place of the emitted one: a netlist, and the models of its cells.
     optimise : {"quick", "fast"}, optional
@@ -190,43 +192,55 @@ def simulate_attention(
             f"attention simulation, engine: must be one of {', '.join(get_args(AttentionExecutor))}"
             f", not {engine!r}; correct 'engine'"
         )
+    if waves is not None and engine != "cocotb":
+        raise InvalidRecipeError(
+            f"attention simulation, waves: must go with the engine 'cocotb', not {engine!r}; "
+            "change either"
+        )
+    if sources is not None and engine == "amaranth":
+        raise InvalidRecipeError(
+            "attention simulation, sources: Verilog must go with the engine 'cocotb' or 'bulk', "
+            "not 'amaranth'; change either"
+        )
     if not len(batch):
         raise InvalidDataError("attention simulation: must have a sequence; give one at least")
     top = AttentionTop(layer, options)
-    answers = expected_answers(top, batch)
-    expected = attention_payloads(top, answers)
+    expected = attention_payloads(top, expected_answers(top, batch))
+    stalls: dict[str, Any] = {"stall_probability": stall_probability, "seed": seed}
     tests: tuple[str, ...] = ()
-    built: Built
-    if engine == "bulk":
+    built: Built | None = None
+    if engine == "amaranth":
+        run = run_amaranth(
+            top, batch, n_answers=len(expected), idle_limit_cycles=_idle_limit_cycles(top), **stalls
+        )
+    elif engine == "bulk":
         work = batch.query_rows * batch.query.shape[2] * layer.config.head_size // options.lanes
         optimise = optimise or ("quick" if work <= _QUICK_WORK else "fast")
         simulator = AttentionSimulator(layer, options, sources=sources, optimise=optimise)
-        run = simulator.run(batch, stall_probability=stall_probability, seed=seed)
+        run = simulator.run(batch, **stalls)
         simulator.close()
         built = simulator.built
     else:
-        if sources is None:
-            sources = (emit_attention_verilog(layer, options),)
-        built = build_cocotb(sources, ATTENTION_TOP, waves=waves is not None)
+        built = build_cocotb(
+            sources or (emit_attention_verilog(layer, options),), ATTENTION_TOP,
+            waves=waves is not None,
+        )  # fmt: skip
         some = batch.head(1, _SOME_POSITIONS)
-        some_expected = attention_payloads(top, expected_answers(top, some))
         beats = attention_beats(top, some)
         job = BenchJob(
             whole=Batch(attention_beats(top, batch), expected),
-            some=Batch(beats, some_expected),
+            some=Batch(beats, attention_payloads(top, expected_answers(top, some))),
             folder=Path(),
-            stall_probability=stall_probability,
-            seed=seed,
             key=head_key(top),
             fill_cycles=2 * len(beats),
             idle_limit_cycles=_idle_limit_cycles(top),
+            **stalls,
         )
         run, tests = run_job(built, ATTENTION_TOP, job, waves=waves)
+    design = "amaranth" if engine == "amaranth" else "netlist" if sources else "verilog"
     return _compare(
-        top, batch, run, expected,
-        engine=engine, design="verilog" if sources is None else "netlist",
-        stall_probability=stall_probability, seed=seed, built=built, tests=tests,
-    )  # fmt: skip
+        top, batch, run, expected, built=built, engine=engine, design=design, tests=tests, **stalls
+    )
 
 
 def _n_answers(top: AttentionTop, batch: AttentionBatch) -> int:
@@ -245,7 +259,7 @@ def _compare(
     run: StreamRun,
     expected: Payloads,
     *,
-    built: Built,
+    built: Built | None,
     **facts: Any,
 ) -> AttentionSimulation:
     """Count what differs, head by head where heads' answers are mixed."""
@@ -279,7 +293,7 @@ def _compare(
         marks_differing=int(marks.sum()),
         cycles=run.cycles,
         seconds=run.seconds,
-        build_seconds=built.seconds,
-        build_cached=built.cached,
+        build_seconds=built.seconds if built else 0.0,
+        build_cached=built.cached if built else False,
         **facts,
     )

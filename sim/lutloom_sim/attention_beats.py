@@ -9,13 +9,13 @@ Example
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lutloom.attention.batch import AttentionBatch
 from lutloom.attention.binary import BinaryAttention, attend_binary
 from lutloom.attention.integer import attend
 from lutloom_hw.attention.messages import run_words
@@ -25,37 +25,6 @@ from lutloom_hw.stage import bits_for
 from lutloom_sim.beats import Payloads
 
 _KIND_BITS = 2
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AttentionBatch:
-    """Hold sequences, or sets, for all heads of a layer.
-
-    Parameters
-    ----------
-    query, key : int8[n_sequences, n_heads, n_positions, head_size]
-        Of attention by codes: uint64[n_sequences, n_heads, n_positions].
-    value : int8[n_sequences, n_heads, n_positions, head_size]
-        Of a layer with a codebook: uint8[..., n_groups].
-    """
-
-    query: NDArray[Any]
-    key: NDArray[Any]
-    value: NDArray[Any]
-
-    def __len__(self) -> int:
-        return len(self.query)
-
-    def head(self, n_sequences: int, n_positions: int) -> AttentionBatch:
-        """Give the first positions of the first sequences."""
-        some = slice(n_sequences), slice(None), slice(n_positions)
-        return AttentionBatch(self.query[some], self.key[some], self.value[some])
-
-    @property
-    def query_rows(self) -> int:
-        """Queries of all heads in all sequences."""
-        n, heads, positions = self.query.shape[:3]
-        return int(n * heads * positions)
 
 
 def expected_answers(top: AttentionTop, batch: AttentionBatch) -> NDArray[np.int8]:

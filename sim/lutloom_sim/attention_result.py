@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-AttentionExecutor = Literal["cocotb", "bulk"]
+AttentionExecutor = Literal["amaranth", "cocotb", "bulk"]
 
 
 class AttentionSimulation(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,8 +14,8 @@ class AttentionSimulation(msgspec.Struct, frozen=True, kw_only=True):
 
     Members
     -------
-    engine : ``cocotb`` or ``bulk``
-    design : ``verilog`` or ``netlist``
+    engine : ``amaranth``: Amaranth's simulator; Verilator: ``cocotb``, or ``bulk`` as a library
+    design : ``amaranth``, ``verilog`` or ``netlist``
     sequences, positions, heads : of the batch
     query_rows : queries attended for
     compared, differing : integers of answers
@@ -29,7 +29,7 @@ class AttentionSimulation(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     engine: AttentionExecutor
-    design: Literal["verilog", "netlist"]
+    design: Literal["amaranth", "verilog", "netlist"]
     sequences: int
     positions: int
     heads: int

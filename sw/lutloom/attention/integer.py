@@ -89,11 +89,31 @@ def attend(
     seen = seen_keys(layer.config, query.shape[1])
     output = np.empty_like(query)
     for head in range(layer.config.n_heads):
-        scores = query[head].astype(np.int64) @ key[head].astype(np.int64).T
+        scores = _score(query[head], key[head])
         weights = _weigh(scores, seen, int(layer.multiplier[head]))
         sums = weights @ value[head].astype(np.int64) << int(layer.value_shift[head])
         output[head] = divide(sums, weights.sum(axis=1, keepdims=True))
     return output
+
+
+def integer_weights(
+    layer: IntegerAttention, head: int, query: NDArray[np.int8], key: NDArray[np.int8]
+) -> NDArray[np.int64]:
+    """Give how much each query weighs each key in one head, before normalisation.
+
+    Parameters
+    ----------
+    layer : IntegerAttention
+    head : int
+    query, key : int8[n_positions, head_size]
+
+    Returns
+    -------
+    int64[n_positions, n_positions]
+        0 to 2**15; row ``i`` is query ``i``.
+    """
+    seen = seen_keys(layer.config, len(query))
+    return _weigh(_score(query, key), seen, int(layer.multiplier[head]))
 
 
 def divide(numerator: NDArray[np.int64], denominator: NDArray[np.int64]) -> NDArray[np.int8]:
@@ -112,6 +132,11 @@ def divide(numerator: NDArray[np.int64], denominator: NDArray[np.int64]) -> NDAr
     rounded = (2 * np.abs(numerator) + denominator) // (2 * denominator)
     held: NDArray[np.int64] = np.sign(numerator) * np.minimum(rounded, INT8_MAX)
     return held.astype(np.int8)
+
+
+def _score(query: NDArray[np.int8], key: NDArray[np.int8]) -> NDArray[np.int64]:
+    scores: NDArray[np.int64] = query.astype(np.int64) @ key.astype(np.int64).T
+    return scores
 
 
 def _weigh(
