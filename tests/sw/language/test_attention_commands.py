@@ -17,6 +17,7 @@ from lutloom.attention.error_bound import measure_error
 from lutloom.cli import main
 from lutloom.files import attention_onnx
 from lutloom.files.attention_onnx import OnnxRuntimeAttention, read_attention
+from lutloom.files.attention_rows import read_attention_rows
 from lutloom.language.attention_capture import capture_attention
 from lutloom.language.model_file import write_transformer
 from lutloom.language.pretraining import perplexity, windows
@@ -83,6 +84,26 @@ def test_lower_prints_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) 
         assert column in out
 
 
+def test_lower_keeps_rows_of_the_text_to_simulate_on(
+    folder: Path, capsys: pytest.CaptureFixture[str], tokenizer: Tokenizer, text: str
+) -> None:
+    words = ("lower", *fixed(folder), "-o", folder / "a.onnx", "--query-rows", 100)
+    status, record, err = run(capsys, *words)
+    assert (status, record["query_rows"]) == (0, 3 * 3 * 16)  # whole windows, all three heads
+    assert f"wrote {folder / 'a.npz'}: 144 query rows" in err
+    calibrated = read_attention(folder / "a.onnx")
+    batch = read_attention_rows(folder / "a.npz", calibrated.layer.config)
+    held_out = tokenizer.encode(split_text("toy", text).validation)
+    rows = capture_attention(make(tokenizer), windows(held_out, 16)[:3, :-1], 0)
+    for kept, integers in zip(
+        (batch.query, batch.key, batch.value), calibrated.quantise(*rows.inputs), strict=True
+    ):
+        assert np.array_equal(kept, integers.swapaxes(0, 1))
+    (folder / "a.npz").unlink()
+    status, record, _ = run(capsys, *words[:-1], 0)
+    assert (status, record["query_rows"], (folder / "a.npz").exists()) == (0, 0, False)
+
+
 def test_evaluate_compares_three(
     folder: Path, capsys: pytest.CaptureFixture[str], tokenizer: Tokenizer, text: str
 ) -> None:
@@ -90,15 +111,29 @@ def test_evaluate_compares_three(
     assert status == 0
     assert record["blocks"] == [0, 1, 2]
     held_out = tokenizer.encode(split_text("toy", text).test)[: 6 * 16 + 1]
-    assert record["perplexity"]["torch"] == perplexity(make(tokenizer), held_out)
-    assert record["perplexity"]["numpy"] == record["perplexity"]["onnxruntime"]
-    ratio = record["perplexity"]["numpy"] / record["perplexity"]["torch"]
-    assert record["change"]["numpy"] == pytest.approx(ratio - 1)
+    torch_alone, in_numpy, in_onnxruntime = record["loop"]
+    assert torch_alone["perplexity"] == perplexity(make(tokenizer), held_out)
+    assert in_numpy["perplexity"] == in_onnxruntime["perplexity"]
+    ratio = in_numpy["perplexity"] / torch_alone["perplexity"]
+    assert in_numpy["change"] == pytest.approx(ratio - 1)
     assert 0 < abs(ratio - 1) < 0.05  # weights are random; a trained model is nearer
-    assert (record["differing"], record["compared"]) == (0, 3 * 3 * 6 * 16 * 8)
+    assert (in_onnxruntime["differing"], in_onnxruntime["compared"]) == (0, 3 * 3 * 6 * 16 * 8)
+    assert in_numpy["differing"] is None
     status, one, _ = run(capsys, "evaluate", *fixed(folder), "--block", 2, "--test-windows", 6)
     assert one["blocks"] == [2]
-    assert one["compared"] == 3 * 6 * 16 * 8
+    assert one["loop"][2]["compared"] == 3 * 6 * 16 * 8
+
+
+def test_evaluate_attends_in_verilog_if_asked(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--block", 1, "--test-windows", 2, "--verilog", "--lanes", 4)
+    status, record, _ = run(capsys, "evaluate", *fixed(folder), *words)
+    assert status == 0
+    *_, in_onnxruntime, in_verilog = record["loop"]
+    assert in_verilog["executor"] == "verilog"
+    assert in_verilog["perplexity"] == in_onnxruntime["perplexity"]
+    assert (in_verilog["differing"], in_verilog["compared"]) == (0, 3 * 2 * 16 * 8)
 
 
 def test_evaluate_fails_where_integers_differ(
@@ -114,8 +149,8 @@ def test_evaluate_fails_where_integers_differ(
     monkeypatch.setattr(attention_onnx.OnnxRuntimeAttention, "run", faulty)
     status, record, err = run(capsys, "evaluate", *fixed(folder), "--test-windows", 2)
     assert status == 1
-    assert record["differing"] == 3 * 2
-    assert "ONNX Runtime must give the integers of numpy, but 6 of 2,304 differ" in err
+    assert record["loop"][-1]["differing"] == 3 * 2
+    assert "onnxruntime must give the integers of numpy, but 6 of 2,304 differ" in err
 
 
 def test_a_sliced_model_goes_in_as_any(

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lutloom.cli.attention.layer import Lanes
 from lutloom.cli.attention.lower import Seed, Windows, say_if_sliced
 from lutloom.cli.console import Console
 from lutloom.cli.language.options import ModelFile, TextName
 from lutloom.cli.options import Json
 
+if TYPE_CHECKING:
+    from lutloom.compare.attention_results import LoopResult
+
 NAME = "evaluate"
 EXAMPLES = (
-    "lutloom attention evaluate build/language/model.safetensors",
+    "lutloom attention evaluate build/language/model.safetensors --verilog",
     "lutloom attention evaluate model.safetensors --block 0",
     "lutloom attention evaluate model.safetensors --text novel.txt --test-windows 32 --json",
 )
+
+LOOP_COLUMNS = ("attention", "#perplexity", "#change", "#differing integers", "#seconds")
+_TITLES = {
+    "torch": "torch, floats",
+    "numpy": "numpy, integers",
+    "onnxruntime": "ONNX Runtime, integers",
+    "verilog": "Verilog in Verilator, integers",
+}
 
 
 def run(
@@ -31,30 +43,27 @@ def run(
         typer.Option(metavar="N", min=1, max=1_000_000, help="Of the test part, at most."),
     ] = 128,
     seed: Seed = 0,
+    verilog: Annotated[
+        bool, typer.Option("--verilog", help="Attend in each block's Verilog, too, in Verilator.")
+    ] = False,
+    lanes: Lanes = 8,
     as_json: Json = False,
 ) -> None:
     """Compare the perplexity of attention in floats with that in integers.
 
-    Integers come from numpy and from ONNX Runtime, which must agree in every one.  Scales come
-    from windows of the text's training part, perplexities from its test part.
+    Integers come from numpy, from ONNX Runtime and, if asked for, from the engine's Verilog, which
+    must agree in every one.  Scales come from windows of the text's training part, perplexities
+    from its test part.
     """
-    import tempfile
-    from pathlib import Path
-
-    from lutloom.attention.calibrate import Attend, CalibratedAttention
     from lutloom.cli.console import ResultError
-    from lutloom.files.attention_onnx import OnnxRuntimeAttention, write_attention
+    from lutloom.compare.attention import evaluate_in_the_loop
+    from lutloom.compare.attention_results import LoopExecutor
     from lutloom.language.attention_capture import attention_config, attention_of
-    from lutloom.language.attention_loop import (
-        DifferenceCount,
-        attend_in_numpy,
-        calibrate_blocks,
-        with_integer_attention,
-    )
+    from lutloom.language.attention_loop import calibrate_blocks
     from lutloom.language.block_elimination import draw_windows
     from lutloom.language.model_file import read_transformer
-    from lutloom.language.pretraining import perplexity
     from lutloom.language.text import load_text
+    from lutloom_hw.attention_options import AttentionOptions
 
     console = Console(as_json=as_json)
     transformer, tokenizer = read_transformer(model)
@@ -68,50 +77,49 @@ def run(
     held_out = tokenizer.encode(corpus.test)[: test_windows * context + 1]
     with console.progress("calibrate") as advance:
         calibrated = calibrate_blocks(transformer, drawn, blocks, progress=advance)
-
-    def attend_in_onnxruntime(layer: CalibratedAttention) -> Attend:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "attention.onnx"
-            write_attention(layer, path)
-            return OnnxRuntimeAttention(path).run
-
-    count = DifferenceCount(attend_in_numpy, attend_in_onnxruntime)
-    by_onnxruntime = with_integer_attention(transformer, calibrated, count)
-    found = {"torch": perplexity(transformer, held_out)}
-    console.say(f"torch: {found['torch']:.3f}")
-    found["numpy"] = perplexity(with_integer_attention(transformer, calibrated), held_out)
-    console.say(f"numpy: {found['numpy']:.3f}")
-    found["onnxruntime"] = perplexity(by_onnxruntime, held_out)
-    change = {name: value / found["torch"] - 1 for name, value in found.items()}
+    executors: list[LoopExecutor] = ["torch", "numpy", "onnxruntime"]
+    options = None
+    if verilog:
+        executors.append("verilog")
+        options = AttentionOptions(lanes=lanes)
+    with console.progress("evaluate") as advance:
+        found = evaluate_in_the_loop(
+            transformer, held_out, calibrated, executors=executors, options=options, watch=advance
+        )
+    n_windows = (held_out.size - 1) // context
     console.table(
-        f"{corpus.name}: perplexity on {(held_out.size - 1) // context} windows, attention of "
+        f"{corpus.name}: perplexity on {n_windows} windows, attention of "
         f"{len(blocks)} of {transformer.config.n_blocks} blocks in integers",
-        ("attention", "#perplexity", "#change", "#differing integers"),
-        [
-            ("torch, floats", f"{found['torch']:.3f}", "", ""),
-            ("numpy, integers", f"{found['numpy']:.3f}", f"{change['numpy']:+.3%}", ""),
-            ("ONNX Runtime, integers", f"{found['onnxruntime']:.3f}",
-             f"{change['onnxruntime']:+.3%}", f"{count.differing:,} of {count.compared:,}"),
-        ],
-    )  # fmt: skip
+        LOOP_COLUMNS,
+        [loop_row(one) for one in found],
+    )
     console.result(
         {
             "model": str(model),
             "blocks": blocks,
             "calibration_windows": windows,
-            "test_windows": (held_out.size - 1) // context,
+            "test_windows": n_windows,
             "sliced": transformer.config.sliced,
-            "perplexity": found,
-            "change": change,
-            "differing": count.differing,
-            "compared": count.compared,
+            "loop": found,
         }
     )
-    if count.differing:
-        raise ResultError(
-            f"attention evaluate: ONNX Runtime must give the integers of numpy, but "
-            f"{count.differing:,} of {count.compared:,} differ; report this as a bug of Lutloom"
-        )
+    for one in found:
+        if one.differing:
+            raise ResultError(
+                f"attention evaluate: {one.executor} must give the integers of numpy, but "
+                f"{one.differing:,} of {one.compared:,} differ; report this as a bug of Lutloom"
+            )
+
+
+def loop_row(found: LoopResult) -> tuple[object, ...]:
+    """Give a row for :data:`LOOP_COLUMNS`."""
+    return (
+        _TITLES[found.executor],
+        f"{found.perplexity:.3f}",
+        "" if found.executor == "torch" else f"{found.change:+.3%}",
+        "" if found.compared is None else f"{found.differing:,} of {found.compared:,}",
+        f"{found.seconds:.1f}",
+    )
 
 
 def parse_block(word: str, n_blocks: int) -> list[int]:

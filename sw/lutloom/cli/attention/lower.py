@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lutloom.cli.attention.layer import QUERY_ROWS, rows_path
 from lutloom.cli.console import Console
 from lutloom.cli.language.options import ModelFile, Output, TextName
 from lutloom.cli.options import Json
@@ -34,18 +35,29 @@ def run(
     ] = "",
     text: TextName = "kjv",
     windows: Windows = 16,
+    query_rows: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, max=10_000_000,
+            help="Queries kept beside FILE, as .npz, to simulate its hardware on; 0: none.",
+        ),
+    ] = QUERY_ROWS,
     seed: Seed = 0,
     as_json: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """Bring one block's attention to integers, and write it as ONNX.
 
     Scales come from windows of the text's training part; errors are measured on its validation
     part: against softmax of the same rounded numbers, which the bound holds for, and against
-    attention in floats.
+    attention in floats.  The rows kept for simulation are of the validation part, too.
     """
+    import numpy as np
+
+    from lutloom.attention.batch import AttentionBatch, sequences_for
     from lutloom.attention.calibrate import calibrate
     from lutloom.attention.error_bound import measure_error
     from lutloom.files.attention_onnx import write_attention
+    from lutloom.files.attention_rows import write_attention_rows
     from lutloom.language.attention_capture import (
         attention_config,
         attention_of,
@@ -64,12 +76,18 @@ def run(
     say_if_sliced(console, sliced=transformer.config.sliced)
     corpus = load_text(text)
     drawn = draw_windows(tokenizer.encode(corpus.train), windows, config.context, seed)
-    held_out = cut_windows(tokenizer.encode(corpus.validation), config.context)[:windows]
+    kept = sequences_for(config, query_rows)
+    held_out = cut_windows(tokenizer.encode(corpus.validation), config.context)
+    held_out = held_out[: max(windows, kept)]
     rows = capture_attention(transformer, drawn[:, :-1], block).select(chosen)
     calibrated = calibrate(config, *rows.inputs, where=f"block {block}")
     write_attention(calibrated, output)
     others = capture_attention(transformer, held_out[:, :-1], block).select(chosen)
-    measured = measure_error(calibrated, *others.inputs)
+    measured = measure_error(calibrated, *(part[:, :windows] for part in others.inputs))
+    integers = calibrated.quantise(*(part[:, :kept] for part in others.inputs))
+    batch = AttentionBatch(*(np.ascontiguousarray(part.swapaxes(0, 1)) for part in integers))
+    if kept:
+        write_attention_rows(batch, rows_path(output))
     records = [
         {
             "head": head,
@@ -97,6 +115,8 @@ def run(
         ],
     )  # fmt: skip
     console.say(f"wrote {output}")
+    if kept:
+        console.say(f"wrote {rows_path(output)}: {batch.query_rows:,} query rows to simulate on")
     console.result(
         {
             "attention": str(output),
@@ -105,7 +125,8 @@ def run(
             "context": config.context,
             "head_size": config.head_size,
             "calibration_windows": windows,
-            "measured_windows": len(held_out),
+            "measured_windows": min(windows, len(held_out)),
+            "query_rows": batch.query_rows,
             "sliced": transformer.config.sliced,
             "heads": records,
         }
