@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lutloom.attention.binary_calibrate import CalibratedBinaryAttention
 from lutloom.attention.calibrate import Attend, CalibratedAttention
 from lutloom.compare.attention_results import LoopExecutor, LoopResult
 from lutloom.files.attention_onnx import OnnxRuntimeAttention, write_attention
@@ -72,7 +73,9 @@ class VerilogExecutor:
         self.options = options
         self.simulators: list[AttentionSimulator] = []
 
-    def __call__(self, calibrated: CalibratedAttention) -> Attend:
+    def __call__(
+        self, calibrated: CalibratedAttention | CalibratedBinaryAttention
+    ) -> Callable[..., NDArray[np.int8]]:
         """Build one; see :data:`lutloom.language.attention_loop.Executor`."""
         self.simulators.append(AttentionSimulator(calibrated.layer, self.options, optimise="quick"))
         return self.simulators[-1].attend

@@ -71,6 +71,8 @@ class BinaryAttentionInTheLoop(AttentionInTheLoop):
         Used to evaluate.
     """
 
+    calibrated: CalibratedBinaryAttention
+
     def __init__(
         self,
         attention: Attention,
@@ -78,7 +80,6 @@ class BinaryAttentionInTheLoop(AttentionInTheLoop):
         attend_with: AttendBinary,
     ) -> None:
         super().__init__(attention, calibrated, attend_with)
-        self.calibrated = calibrated
 
     def _mix(self, parts: tuple[Tensor, Tensor, Tensor], rows: Rows) -> Tensor:
         """Attend with all heads; in training, head by head with gradients."""

@@ -62,16 +62,22 @@ class AttentionInTheLoop(nn.Module):
     attend_with : callable
         Given to the run of ``calibrated``.
 
+    Attributes
+    ----------
+    calibrated : Calibrated
+
     Raises
     ------
     InvalidDataError
         If the heads are not those of the model.
     """
 
+    calibrated: Calibrated
+
     def __init__(self, attention: Attention, calibrated: Calibrated, attend_with: Any) -> None:
         super().__init__()
         self.attention, self.attend_with = attention, attend_with
-        self._calibrated = calibrated
+        self.calibrated = calibrated
         config = calibrated.layer.config
         heads = attention.n_heads, attention.head_size
         if (config.n_heads, config.head_size) != heads:
@@ -89,7 +95,7 @@ class AttentionInTheLoop(nn.Module):
             If the mask is not that of the layer's pattern, or there are too many positions.
         """
         n, t, _ = x.shape
-        config = self._calibrated.layer.config
+        config = self.calibrated.layer.config
         given = np.tri(t, dtype=np.bool_) if mask is None else mask.numpy()
         if t > config.context or (given != seen_keys(config, t)).any():
             raise InvalidDataError(
@@ -111,8 +117,30 @@ class AttentionInTheLoop(nn.Module):
         rows : list of float32[n_heads, n, t, head_size]
             The same, without.
         """
-        mixed = self._calibrated.run(rows[0], rows[1], rows[2], self.attend_with)
+        mixed = self.calibrated.run(rows[0], rows[1], rows[2], self.attend_with)
         return torch.from_numpy(mixed).to(parts[0].dtype).permute(1, 2, 0, 3)
+
+
+def with_executor(model: Transformer, executor: Callable[[Any], Any]) -> Transformer:
+    """Give a copy of a model in which the blocks attend as calibrated, but by something else.
+
+    Parameters
+    ----------
+    model : Transformer
+        From :func:`with_attention`; is not changed.
+    executor : callable
+        Makes what attends, from what a block was calibrated to.
+
+    Returns
+    -------
+    Transformer
+        Ready to be evaluated.
+    """
+    changed = copy.deepcopy(model)
+    for module in changed.modules():
+        if isinstance(module, AttentionInTheLoop):
+            module.attend_with = executor(module.calibrated)
+    return changed.eval()
 
 
 def calibrate_each(

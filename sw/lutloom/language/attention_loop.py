@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,8 @@ class DifferenceCount:
 
     Parameters
     ----------
-    reference, other : Executor
+    reference, other : callable
+        Each makes what attends by a layer, of either kind; see :data:`Executor`.
 
     Attributes
     ----------
@@ -51,18 +53,20 @@ class DifferenceCount:
         Integers of outputs, over all blocks and calls.
     """
 
-    def __init__(self, reference: Executor, other: Executor) -> None:
+    def __init__(
+        self,
+        reference: Callable[[Any], Callable[..., NDArray[np.int8]]],
+        other: Callable[[Any], Callable[..., NDArray[np.int8]]],
+    ) -> None:
         self.reference, self.other = reference, other
         self.differing = self.compared = 0
 
-    def __call__(self, calibrated: CalibratedAttention) -> Attend:
+    def __call__(self, calibrated: Any) -> Callable[..., NDArray[np.int8]]:
         """Make both; see :data:`Executor`."""
         first, second = self.reference(calibrated), self.other(calibrated)
 
-        def attend_by_both(
-            query: NDArray[np.int8], key: NDArray[np.int8], value: NDArray[np.int8]
-        ) -> NDArray[np.int8]:
-            wanted, found = first(query, key, value), second(query, key, value)
+        def attend_by_both(*rows: NDArray[Any]) -> NDArray[np.int8]:
+            wanted, found = first(*rows), second(*rows)
             self.differing += int((wanted != found).sum())
             self.compared += wanted.size
             return found
