@@ -22,6 +22,7 @@ BENCHMARKS = {
     "pack": "SmolLM2-135M sliced by 30 %, packed by every method under every compression",
     "language": "perplexity of the small transformer beside a 5-gram model",
     "mixed_sparsity": "a transformer trained sparse, against dense ones of equal operations",
+    "attention": "attention on chips, by int8 and by codes, every integer compared",
     "attention_accuracy": "perplexity of attention in floats, in int8 and by codes",
     "slime": "role frames: what they remove from corpora, what models learn from them",
 }
