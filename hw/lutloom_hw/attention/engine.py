@@ -12,11 +12,10 @@ import msgspec
 import numpy as np
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
-from lutloom.attention.config import INT8_MAX, MULTIPLIER_BITS, WEIGHT_BITS, IntegerAttention
+from lutloom.attention.config import INT8_MAX, WEIGHT_BITS, IntegerAttention
 from lutloom.attention.integer import attend
 from lutloom.errors import InvalidRecipeError
 from lutloom_hw.attention.delay import delay
@@ -24,6 +23,7 @@ from lutloom_hw.attention.divider import Divider
 from lutloom_hw.attention.exponent import WeightStage
 from lutloom_hw.attention.intake import Intake
 from lutloom_hw.attention.lanes import Lanes
+from lutloom_hw.attention.memory import WordMemory
 from lutloom_hw.attention.messages import InputWord, OutputWord
 from lutloom_hw.attention.scores import ScoreMemory
 from lutloom_hw.attention.sequencer import Sequencer, Slot
@@ -184,14 +184,12 @@ class AttentionEngine(Block):
         row_read = delay(m, row, READ_RANK - SCORE_RANK, name="row_found")
         word_read = delay(m, sequencer.word, READ_RANK, name="word_issued")
         multipliers = Array(self.layer.multiplier.tolist())
-        multiplier = Signal(MULTIPLIER_BITS, reset_less=True)
-        m.d.sync += multiplier.eq(multipliers[found.head])
         m.d.comb += [
             scores.read_bank.eq(sequencer.slot.bank),
             scores.read_index.eq(sequencer.index),
             weights.score.eq(scores.score),
             weights.highest.eq(scores.highest),
-            weights.multiplier.eq(multiplier),
+            weights.multiplier.eq(multipliers[found.head]),
             intake.query_read.eq(read.score & read.closes),
             intake.run_read.eq(read.sum & read.closes & read.last),
         ]
@@ -239,21 +237,19 @@ class AttentionEngine(Block):
         """Read a word of a query and of a key or value; write what comes in."""
         word_bits = (self.words - 1).bit_length()
         features = unsigned(8 * self.lanes)
-        m.submodules.rows = rows = Memory(
-            shape=features, depth=self.layer.config.context << (1 + word_bits), init=[]
+        m.submodules.rows = rows = WordMemory(
+            features, self.layer.config.context << (1 + word_bits)
         )
-        m.submodules.queries = queries = Memory(shape=features, depth=2 << word_bits, init=[])
-        write, ask = rows.write_port(), rows.read_port()
-        query_write, query_ask = queries.write_port(), queries.read_port()
+        m.submodules.queries = queries = WordMemory(features, 2 << word_bits)
         m.d.comb += [
-            write.en.eq(intake.row_write),
-            write.addr.eq(intake.row_address),
-            write.data.eq(self.i.payload.features),
-            query_write.en.eq(intake.query_write),
-            query_write.addr.eq(intake.query_address),
-            query_write.data.eq(self.i.payload.features),
-            ask.addr.eq(Cat(read.sum, word[:word_bits], row)),
-            query_ask.addr.eq(Cat(word[:word_bits], read.bank)),
-            lanes.row.eq(ask.data),
-            lanes.query.eq(query_ask.data),
+            rows.write.eq(intake.row_write),
+            rows.write_address.eq(intake.row_address),
+            rows.write_data.eq(self.i.payload.features),
+            queries.write.eq(intake.query_write),
+            queries.write_address.eq(intake.query_address),
+            queries.write_data.eq(self.i.payload.features),
+            rows.read_address.eq(Cat(read.sum, word[:word_bits], row)),
+            queries.read_address.eq(Cat(word[:word_bits], read.bank)),
+            lanes.row.eq(rows.read_data),
+            lanes.query.eq(queries.read_data),
         ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from amaranth.hdl import Module, Mux, Signal, signed, unsigned
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
@@ -16,6 +15,7 @@ from lutloom.attention.config import (
 )
 from lutloom.attention.integer import FRACTIONS, POWERS
 from lutloom_hw.attention.delay import delay
+from lutloom_hw.attention.memory import Multiplier, Table
 from lutloom_hw.stage import Block
 
 
@@ -32,7 +32,7 @@ class WeightStage(Block):
     score, highest : In(signed(score_width))
         ``highest`` is not below ``score``.
     multiplier : In(16)
-        Of the head; it is used one clock after the score.
+        Of the head.
     weight : Out(16)
         0 to 2**15.
 
@@ -79,13 +79,10 @@ class WeightStage(Block):
 
     def _build(self, m: Module) -> None:
         exponent = self._exponent(m)
-        m.submodules.powers = powers = Memory(
-            shape=unsigned(WEIGHT_BITS), depth=FRACTIONS, init=POWERS.tolist()
-        )
-        table = powers.read_port()
+        m.submodules.powers = powers = Table(WEIGHT_BITS, POWERS.tolist())
         power = Signal(WEIGHT_BITS, reset_less=True)
-        m.d.comb += table.addr.eq(exponent[:FRACTION_BITS])
-        m.d.sync += power.eq(table.data)
+        m.d.comb += powers.address.eq(exponent[:FRACTION_BITS])
+        m.d.sync += power.eq(powers.data)
 
         shift = exponent[FRACTION_BITS:]
         coarse_shift, fine_shift = Signal(2, reset_less=True), Signal(2, reset_less=True)
@@ -109,14 +106,16 @@ class WeightStage(Block):
     def _exponent(self, m: Module) -> Signal:
         """Multiply in two halves, each of which fits a DSP block, and add them a clock later."""
         half = self.score_width // 2
-        behind = Signal(self.score_width, reset_less=True)
-        low = Signal(half + MULTIPLIER_BITS, reset_less=True)
-        high = Signal(self.score_width - half + MULTIPLIER_BITS, reset_less=True)
+        behind = Signal(self.score_width)
+        m.d.comb += behind.eq(self.highest - self.score)
+        products = []
+        for name, part in (("low", behind[:half]), ("high", behind[half:])):
+            m.submodules[name] = multiplier = Multiplier(
+                unsigned(len(part)), unsigned(MULTIPLIER_BITS)
+            )
+            m.d.comb += [multiplier.left.eq(part), multiplier.right.eq(self.multiplier)]
+            products.append(multiplier.product)
+        low, high = products
         exponent = Signal(self.score_width + MULTIPLIER_BITS - MULTIPLIER_SHIFT, reset_less=True)
-        m.d.sync += [
-            behind.eq(self.highest - self.score),
-            low.eq(behind[:half] * self.multiplier),
-            high.eq(behind[half:] * self.multiplier),
-            exponent.eq(((high << half) + low) >> MULTIPLIER_SHIFT),
-        ]
+        m.d.sync += exponent.eq(((high << half) + low) >> MULTIPLIER_SHIFT)
         return exponent

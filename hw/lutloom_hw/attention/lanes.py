@@ -13,6 +13,7 @@ from amaranth.lib.wiring import In, Out
 
 from lutloom.attention.config import WEIGHT_BITS
 from lutloom_hw.attention.delay import delay
+from lutloom_hw.attention.memory import Multiplier
 from lutloom_hw.stage import Block
 
 _FEATURE_BITS = 8
@@ -91,22 +92,20 @@ class Lanes(Block):
     def _build(self, m: Module) -> None:
         negative_weight = (-self.weight)[:WEIGHT_BITS].as_signed()
         products: list[Value] = []
-        left: Value = Signal(signed(WEIGHT_BITS))
         for lane in range(self.lanes):
-            left = Signal(signed(WEIGHT_BITS), name=f"left{lane}", reset_less=True)
-            right = Signal(signed(_FEATURE_BITS), name=f"right{lane}", reset_less=True)
-            product = Signal(
-                signed(WEIGHT_BITS + _FEATURE_BITS), name=f"product{lane}", reset_less=True
+            m.submodules[f"multiplier{lane}"] = multiplier = Multiplier(
+                signed(WEIGHT_BITS), signed(_FEATURE_BITS)
             )
-            m.d.sync += [
-                left.eq(Mux(self.score, self.query[lane], negative_weight)),
-                right.eq(self.row[lane]),
-                product.eq(left * right),
+            m.d.comb += [
+                multiplier.left.eq(Mux(self.score, self.query[lane], negative_weight)),
+                multiplier.right.eq(self.row[lane]),
             ]
-            products.append(product)
-        weight = delay(m, left, 1, name="weight")
+            products.append(multiplier.product)
+        weight = delay(m, negative_weight, Multiplier.latency_cycles, name="weight")
         marks = {
-            name: delay(m, getattr(self, name), 2, name=name, reset_less=False)
+            name: delay(
+                m, getattr(self, name), Multiplier.latency_cycles, name=name, reset_less=False
+            )
             for name in ("score", "sum", "first", "end")
         }
         self._add_scores(m, products, marks)

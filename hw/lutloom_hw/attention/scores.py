@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from lutloom_hw.attention.memory import WordMemory
 from lutloom_hw.attention.timing import SCORE_RANK
 from lutloom_hw.stage import Block, bits_for
 
@@ -73,17 +73,16 @@ class ScoreMemory(Block):
         entry = data.StructLayout(
             {"score": signed(self.score_width), "row": unsigned(len(self.row))}
         )
-        m.submodules.memory = memory = Memory(shape=entry, depth=2 * self.context, init=[])
-        write, read = memory.write_port(), memory.read_port()
+        m.submodules.memory = memory = WordMemory(entry, 2 * self.context)
         index, next_index = Signal.like(self.read_index), Signal.like(self.read_index)
         found = Signal(entry, reset_less=True)
         m.d.comb += [
             index.eq(Mux(self.opens, 0, next_index)),
-            write.en.eq(self.write),
-            write.addr.eq(Cat(self.write_bank, index)),
-            write.data.score.eq(self.write_score),
-            write.data.row.eq(self.write_row),
-            read.addr.eq(Cat(self.read_bank, self.read_index)),
+            memory.write.eq(self.write),
+            memory.write_address.eq(Cat(self.write_bank, index)),
+            memory.write_data.score.eq(self.write_score),
+            memory.write_data.row.eq(self.write_row),
+            memory.read_address.eq(Cat(self.read_bank, self.read_index)),
             self.row.eq(found.row),
             self.score.eq(found.score),
         ]
@@ -105,7 +104,7 @@ class ScoreMemory(Block):
         bank_read = Signal(reset_less=True)
         chosen = Signal(signed(self.score_width), reset_less=True)
         m.d.sync += [
-            found.eq(read.data),
+            found.eq(memory.read_data),
             bank_read.eq(self.read_bank),
             chosen.eq(Mux(bank_read, highest[1], highest[0])),
         ]

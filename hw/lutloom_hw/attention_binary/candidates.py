@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
 from lutloom.attention.binary import NO_WEIGHT, BinaryAttention
 from lutloom_hw.attention.delay import delay
+from lutloom_hw.attention.memory import WordMemory
 from lutloom_hw.stage import Block, bits_for
 
 FOUND_RANK = 2
@@ -146,10 +146,7 @@ class Candidates(Block):
         entry = data.StructLayout(
             {"score": unsigned(self.score_width), "row": unsigned(len(self.row))}
         )
-        m.submodules.memory = memory = Memory(
-            shape=entry, depth=2 * self.layer.config.context, init=[]
-        )
-        write, read = memory.write_port(), memory.read_port()
+        m.submodules.memory = memory = WordMemory(entry, 2 * self.layer.config.context)
         written = Signal()  # the marks and the entry, a clock later
         opened, bank = Signal(reset_less=True), Signal(reset_less=True)
         place, newest = Signal.like(self.read_index), Signal.like(self.read_index)
@@ -161,16 +158,16 @@ class Candidates(Block):
         ]
         m.d.comb += [
             place.eq(Mux(opened, 0, newest + 1)),
-            write.en.eq(written),
-            write.addr.eq(Cat(bank, place)),
-            write.data.score.eq(delay(m, self.score, 1, name="score_written")),
-            write.data.row.eq(delay(m, self.row, 1, name="row_written")),
-            read.addr.eq(Cat(self.read_bank, self.read_index)),
+            memory.write.eq(written),
+            memory.write_address.eq(Cat(bank, place)),
+            memory.write_data.score.eq(delay(m, self.score, 1, name="score_written")),
+            memory.write_data.row.eq(delay(m, self.row, 1, name="row_written")),
+            memory.read_address.eq(Cat(self.read_bank, self.read_index)),
         ]
         with m.If(written):
             m.d.sync += newest.eq(place)
         head = delay(m, self.head, 1, name="head_written")
-        m.d.comb += self._read(m, cells, read.data, closed, bank, head)
+        m.d.comb += self._read(m, cells, memory.read_data, closed, bank, head)
         last_index = Signal.like(self.last_index, name="last_indices", reset_less=True)
         for k in range(2):
             with m.If(closed & (bank == k)):

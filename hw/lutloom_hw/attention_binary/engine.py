@@ -16,7 +16,6 @@ import msgspec
 import numpy as np
 from amaranth.hdl import Cat, Module, Signal, unsigned
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
@@ -26,6 +25,7 @@ from lutloom.errors import InvalidRecipeError
 from lutloom_hw.attention.delay import delay
 from lutloom_hw.attention.divider import Divider
 from lutloom_hw.attention.intake import Intake
+from lutloom_hw.attention.memory import WordMemory
 from lutloom_hw.attention.messages import InputWord, OutputWord
 from lutloom_hw.attention_binary.candidates import BEHIND_RANK, Candidates
 from lutloom_hw.attention_binary.match import MatchStage
@@ -241,26 +241,22 @@ class BinaryAttentionEngine(Block):
         depth = layer.config.context
         row = self.i.payload.features.as_value()
         code = unsigned(layer.code_bits)
-        m.submodules.queries = queries = Memory(shape=code, depth=2, init=[])
-        m.submodules.keys = keys = Memory(shape=code, depth=depth, init=[])
-        m.submodules.value_rows = values = Memory(
-            shape=unsigned(layer.value_bits), depth=depth, init=[]
-        )
-        writes = [memory.write_port() for memory in (queries, keys, values)]
-        ask_query, ask_key, ask_value = (memory.read_port() for memory in (queries, keys, values))
+        m.submodules.queries = queries = WordMemory(code, 2)
+        m.submodules.keys = keys = WordMemory(code, depth)
+        m.submodules.value_rows = values = WordMemory(unsigned(layer.value_bits), depth)
         is_value = intake.row_address.is_value
-        m.d.comb += [write.data.eq(row) for write in writes]
+        m.d.comb += [memory.write_data.eq(row) for memory in (queries, keys, values)]
         m.d.comb += [
-            writes[0].en.eq(intake.query_write),
-            writes[0].addr.eq(intake.query_address),
-            writes[1].en.eq(intake.row_write & ~is_value),
-            writes[1].addr.eq(intake.row_address.row),
-            writes[2].en.eq(intake.row_write & is_value),
-            writes[2].addr.eq(intake.row_address.row),
-            ask_query.addr.eq(scorer.slot.bank),
-            ask_key.addr.eq(scorer.row),
-            ask_value.addr.eq(value_row),
+            queries.write.eq(intake.query_write),
+            queries.write_address.eq(intake.query_address),
+            keys.write.eq(intake.row_write & ~is_value),
+            keys.write_address.eq(intake.row_address.row),
+            values.write.eq(intake.row_write & is_value),
+            values.write_address.eq(intake.row_address.row),
+            queries.read_address.eq(scorer.slot.bank),
+            keys.read_address.eq(scorer.row),
+            values.read_address.eq(value_row),
             self._match.i.valid.eq(delay(m, scorer.slot.valid, SCORE_READ_RANK, name="asked")),
-            self._match.i.payload.eq(Cat(ask_query.data, ask_key.data)),
-            self._values.row.eq(ask_value.data),
+            self._match.i.payload.eq(Cat(queries.read_data, keys.read_data)),
+            self._values.row.eq(values.read_data),
         ]

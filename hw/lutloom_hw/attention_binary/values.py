@@ -10,11 +10,11 @@ import math
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from lutloom.attention.binary import ENTRIES, GAPS, NO_WEIGHT, SHIFT_MAX, BinaryAttention
 from lutloom_hw.attention.delay import delay
+from lutloom_hw.attention.memory import Table
 from lutloom_hw.attention_binary.messages import INDEX_BITS
 from lutloom_hw.stage import Block, bits_for
 
@@ -130,17 +130,14 @@ class ValueSums(Block):
         near_bits = (GAPS - 1).bit_length()
         near = Signal(near_bits)
         levels = [level for head in self.layer.level.tolist() for level in head]
-        m.submodules.levels = levels_memory = Memory(
-            shape=unsigned(_LEVEL_BITS), depth=len(levels), init=levels
-        )
-        table = levels_memory.read_port()
+        m.submodules.levels = table = Table(_LEVEL_BITS, levels)
         counts = Signal(reset_less=True)
         level = Signal(_LEVEL_BITS, reset_less=True)
         m.d.sync += [
             counts.eq(self.kept & (self.behind < GAPS)),
             level.eq(Mux(counts, table.data, NO_WEIGHT)),
         ]
-        m.d.comb += [near.eq(self.behind[:near_bits]), table.addr.eq(Cat(near, self.head))]
+        m.d.comb += [near.eq(self.behind[:near_bits]), table.address.eq(Cat(near, self.head))]
         return level
 
     def _features(self, m: Module) -> list[Value]:
@@ -173,13 +170,10 @@ class ValueSums(Block):
                     part = centre[offset : offset + size].tobytes()
                     address = (head * n_words + number) * ENTRIES + entry
                     table[address] = int.from_bytes(part, "little")
-        m.submodules[f"table{start}"] = memory = Memory(
-            shape=unsigned(8 * size), depth=len(table), init=table
-        )
-        read = memory.read_port()
+        m.submodules[f"table{start}"] = read = Table(8 * size, table)
         entry_read = Signal(8 * size, name=f"entry{start}", reset_less=True)
         m.d.sync += [index.eq(by_word[word]), entry_read.eq(read.data)]
         word = delay(m, word, 1, name=f"word_read{start}")
         head = delay(m, self.head, 2, name=f"head_read{start}")
-        m.d.comb += read.addr.eq(Cat(index, word[:word_bits], head))
+        m.d.comb += read.address.eq(Cat(index, word[:word_bits], head))
         return [entry_read.word_select(k, 8).as_signed() for k in range(size)]
