@@ -4,10 +4,12 @@ Example
 -------
 >>> top = AttentionTop(layer, AttentionOptions(lanes=8))             # doctest: +SKIP
 >>> top.cycles(256)                                                  # doctest: +SKIP
-131683
+131666
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
@@ -19,6 +21,7 @@ from lutloom.errors import InvalidRecipeError
 from lutloom_hw.attention.engine import AttentionEngine
 from lutloom_hw.attention.heads import ParallelHeads
 from lutloom_hw.attention.messages import InputWord, OutputWord
+from lutloom_hw.attention.timing import Timing
 from lutloom_hw.attention.words import WordJoiner, WordSplitter
 from lutloom_hw.attention_binary.engine import BinaryAttentionEngine
 from lutloom_hw.attention_binary.messages import row_bytes
@@ -92,6 +95,37 @@ class AttentionTop(Block):
         answer = OutputWord(lanes=self.features_per_answer, n_heads=n_heads)
         super().__init__({"i": In(stream.Signature(beat)), "o": Out(stream.Signature(answer))})
 
+    @property
+    def timing(self) -> Timing:
+        """Clocks of one engine of int8 attention.
+
+        Raises
+        ------
+        InvalidRecipeError
+            For attention by codes, whose clocks depend on the rows.
+        """
+        engine = self.engine
+        if isinstance(engine, BinaryAttentionEngine):
+            raise InvalidRecipeError(
+                "attention top, timing: must be asked of int8 attention, not of attention by "
+                "codes; its clocks depend on the rows, see BinaryTiming"
+            )
+        return engine.engines[0].timing if isinstance(engine, ParallelHeads) else engine.timing
+
+    def cycles(self, n_positions: int) -> int:
+        """Count the clocks of one head's run that finds the top at rest, where a beat is a word.
+
+        Parameters
+        ----------
+        n_positions : int
+
+        Returns
+        -------
+        int
+            From the first word in to the last one out; with single-port memory at most these.
+        """
+        return self.timing.cycles(n_positions) + self.port_latency_cycles
+
     def _build(self, m: Module) -> None:
         n_heads = self.layer.config.n_heads
         m.submodules.input_register = before = StreamRegister(self.i.payload.shape())
@@ -127,7 +161,13 @@ def _make_engine(layer: IntegerAttention | BinaryAttention, options: AttentionOp
                 "attention options, n_engines: must be 1 for attention by codes, not "
                 f"{options.n_engines}; correct it"
             )
+        if options.row_memory != "block":
+            raise InvalidRecipeError(
+                "attention options, row_memory: must be 'block' for attention by codes, not "
+                f"{options.row_memory!r}; correct it"
+            )
         return BinaryAttentionEngine(layer, lanes=options.lanes)
+    shape: dict[str, Any] = {"lanes": options.lanes, "row_memory": options.row_memory}
     if options.n_engines > 1:
-        return ParallelHeads(layer, lanes=options.lanes, n_engines=options.n_engines)
-    return AttentionEngine(layer, lanes=options.lanes)
+        return ParallelHeads(layer, n_engines=options.n_engines, **shape)
+    return AttentionEngine(layer, **shape)

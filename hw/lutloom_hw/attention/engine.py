@@ -23,7 +23,7 @@ from lutloom_hw.attention.divider import Divider
 from lutloom_hw.attention.exponent import WeightStage
 from lutloom_hw.attention.intake import Intake
 from lutloom_hw.attention.lanes import Lanes
-from lutloom_hw.attention.memory import WordMemory
+from lutloom_hw.attention.memory import SinglePortMemory, WordMemory
 from lutloom_hw.attention.messages import InputWord, OutputWord
 from lutloom_hw.attention.scores import ScoreMemory
 from lutloom_hw.attention.sequencer import Sequencer, Slot
@@ -34,10 +34,10 @@ from lutloom_hw.attention.timing import (
     SCORE_RANK,
     Timing,
 )
+from lutloom_hw.attention_options import LANES, RowMemory
 from lutloom_hw.credit import CreditGate
 from lutloom_hw.stage import Block, bits_for
 
-LANES_MAX = 16
 _QUEUE_LATENCY_CYCLES = 2
 
 
@@ -50,6 +50,8 @@ class AttentionEngine(Block):
         Sizes, pattern, and the multiplier and value shift of each head, which become constants.
     lanes : int
         Multipliers, and features of a word: 1, 2, 4, 8 or 16, a divisor of ``head_size``.
+    row_memory : {"block", "single_port"}
+        With ``single_port`` a row enters only while none is read.
 
     Members
     -------
@@ -72,7 +74,8 @@ class AttentionEngine(Block):
 
     Latency: two passes over the keys a query sees, then ``timing.answer_latency_cycles``.
     Throughput: one word of a key or value a clock in each pass; of two passes of neighbouring
-    queries one fills the other's gap.
+    queries one fills the other's gap.  With single-port memory it is the rows of the next query
+    that fill it.
 
     Raises
     ------
@@ -83,15 +86,18 @@ class AttentionEngine(Block):
     i: stream.Interface
     o: stream.Interface
 
-    def __init__(self, layer: IntegerAttention, *, lanes: int) -> None:
+    def __init__(
+        self, layer: IntegerAttention, *, lanes: int, row_memory: RowMemory = "block"
+    ) -> None:
         config = layer.config
-        if lanes not in (1, 2, 4, 8, LANES_MAX) or config.head_size % lanes:
+        if lanes not in LANES or config.head_size % lanes:
             raise InvalidRecipeError(
-                f"attention engine, lanes: must be a power of two from 1 to {LANES_MAX} that "
+                f"attention engine, lanes: must be a power of two from 1 to {max(LANES)} that "
                 f"divides the head size {config.head_size}, not {lanes!r}; correct it"
             )
         self.layer = layer
         self.lanes = lanes
+        self.row_memory = row_memory
         self.words = config.head_size // lanes
         self.score_width = bits_for(config.head_size * INT8_MAX**2) + 1
         self.total_width = bits_for(config.context << (WEIGHT_BITS - 1))
@@ -108,6 +114,7 @@ class AttentionEngine(Block):
             self._divider.clocks_per_word,
             self._divider.latency_cycles,
             _QUEUE_LATENCY_CYCLES,
+            row_memory,
         )
         answer = OutputWord(lanes=lanes, n_heads=config.n_heads)
         self._gate = CreditGate(
@@ -237,19 +244,32 @@ class AttentionEngine(Block):
         """Read a word of a query and of a key or value; write what comes in."""
         word_bits = (self.words - 1).bit_length()
         features = unsigned(8 * self.lanes)
-        m.submodules.rows = rows = WordMemory(
-            features, self.layer.config.context << (1 + word_bits)
-        )
+        depth = self.layer.config.context << (1 + word_bits)
+        address = Cat(read.sum, word[:word_bits], row)
+        if self.row_memory == "block":
+            m.submodules.rows = rows = WordMemory(features, depth)
+            m.d.comb += [
+                rows.write.eq(intake.row_write),
+                rows.write_address.eq(intake.row_address),
+                rows.write_data.eq(self.i.payload.features),
+                rows.read_address.eq(address),
+                lanes.row.eq(rows.read_data),
+            ]
+        else:
+            m.submodules.rows = one_port = SinglePortMemory(features.width, depth)
+            reads = read.score | read.sum
+            m.d.comb += [
+                intake.may_write.eq(~reads),
+                one_port.write.eq(intake.row_write),
+                one_port.address.eq(Mux(reads, address, intake.row_address.as_value())),
+                one_port.write_data.eq(self.i.payload.features),
+                lanes.row.eq(one_port.read_data),
+            ]
         m.submodules.queries = queries = WordMemory(features, 2 << word_bits)
         m.d.comb += [
-            rows.write.eq(intake.row_write),
-            rows.write_address.eq(intake.row_address),
-            rows.write_data.eq(self.i.payload.features),
             queries.write.eq(intake.query_write),
             queries.write_address.eq(intake.query_address),
             queries.write_data.eq(self.i.payload.features),
-            rows.read_address.eq(Cat(read.sum, word[:word_bits], row)),
             queries.read_address.eq(Cat(word[:word_bits], read.bank)),
-            lanes.row.eq(rows.read_data),
             lanes.query.eq(queries.read_data),
         ]

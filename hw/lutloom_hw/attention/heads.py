@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lutloom.attention.config import IntegerAttention
 from lutloom.errors import InvalidRecipeError
 from lutloom_hw.attention.engine import AttentionEngine
+from lutloom_hw.attention_options import RowMemory
 from lutloom_hw.stage import Block
 
 
@@ -27,6 +28,8 @@ class ParallelHeads(Block):
         Of each engine.
     n_engines : int
         1 to ``n_heads``.
+    row_memory : {"block", "single_port"}
+        Of each engine.
 
     Members
     -------
@@ -48,7 +51,14 @@ class ParallelHeads(Block):
     i: stream.Interface
     o: stream.Interface
 
-    def __init__(self, layer: IntegerAttention, *, lanes: int, n_engines: int) -> None:
+    def __init__(
+        self,
+        layer: IntegerAttention,
+        *,
+        lanes: int,
+        n_engines: int,
+        row_memory: RowMemory = "block",
+    ) -> None:
         if not 1 <= n_engines <= layer.config.n_heads:
             raise InvalidRecipeError(
                 f"attention heads, n_engines: must be 1..{layer.config.n_heads}, one a head at "
@@ -57,7 +67,9 @@ class ParallelHeads(Block):
         self.layer = layer
         self.lanes = lanes
         self.n_engines = n_engines
-        self.engines = [AttentionEngine(layer, lanes=lanes) for _ in range(n_engines)]
+        self.engines = [
+            AttentionEngine(layer, lanes=lanes, row_memory=row_memory) for _ in range(n_engines)
+        ]
         self.words = self.engines[0].words
         super().__init__(
             {

@@ -84,6 +84,8 @@ class Intake(Block):
         The buffer is the most significant bit.
     o : Out(stream.Signature(QueryToken))
         Queries whose words are all written; they lie in the two buffers by turns.
+    may_write : In(1)
+        The memory of keys and values can be written in this clock; if not connected, always.
     query_read : In(1)
         A query's last word was read for the last time.
     run_read : In(1)
@@ -98,6 +100,7 @@ class Intake(Block):
     row_address: data.View[RowAddress]
     query_write: Signal
     query_address: Signal
+    may_write: Signal
     query_read: Signal
     run_read: Signal
 
@@ -115,6 +118,7 @@ class Intake(Block):
                 "query_write": Out(1),
                 "query_address": Out(self._word_bits + 1),
                 "o": Out(stream.Signature(self._token)),
+                "may_write": In(1, init=1),
                 "query_read": In(1),
                 "run_read": In(1),
             }
@@ -131,11 +135,12 @@ class Intake(Block):
         closed = Signal()  # the run is all in and not yet read
         is_query, is_value = Signal(), Signal()
         takes_buffer, row_done = Signal(), Signal()
-        accepted = Signal()
+        accepted, takes_row = Signal(), Signal()
         m.d.comb += [
             is_query.eq(word.kind == RowKind.QUERY),
             is_value.eq(word.kind == RowKind.VALUE),
-            self.i.ready.eq(~closed & ~(is_query & (index == 0) & (free == 0))),
+            takes_row.eq(self.may_write | is_query),
+            self.i.ready.eq(~closed & ~(is_query & (index == 0) & (free == 0)) & takes_row),
             accepted.eq(self.i.valid & self.i.ready),
             row_done.eq(accepted & (index == self.words - 1)),
             takes_buffer.eq(accepted & is_query & (index == 0)),

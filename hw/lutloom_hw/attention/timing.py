@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from lutloom.attention.config import AttentionConfig
 from lutloom.attention.integer import seen_keys
 from lutloom_hw.attention.exponent import WeightStage
+from lutloom_hw.attention_options import RowMemory
 
 SCORE_RANK = 2
 """Score memory and its register."""
@@ -40,6 +41,8 @@ class Timing:
         Of the divider.
     queue_latency_cycles : int
         Of the queue of answers.
+    row_memory : {"block", "single_port"}
+        With ``single_port`` a word of a key or value enters only in a clock in which none is read.
     """
 
     config: AttentionConfig
@@ -47,6 +50,7 @@ class Timing:
     clocks_per_word: int
     divider_latency_cycles: int
     queue_latency_cycles: int
+    row_memory: RowMemory = "block"
 
     @property
     def words(self) -> int:
@@ -142,34 +146,50 @@ class Timing:
         seen = seen_keys(self.config, n_positions).sum(axis=1).tolist()
         loaded: list[int] = []  # the clock of each query's last word
         scored: list[int] = []  # and of the last slot of its scores
+        issued: list[range] = []  # clocks in which slots were issued since the last was loaded
         n_summed = free = 0
         word_end = -self.clocks_per_word  # the last slot that ended a sum
         while n_summed < n_positions:
             scores_at = sums_at = None
             if len(scored) < min(n_positions, n_summed + 2):
-                if len(loaded) == len(scored):
-                    loaded.append(self._loaded(n_positions, loaded, scored))
-                scores_at = max(free, loaded[-1] + 2)
+                next_loaded = self._loaded(n_positions, loaded, scored, issued)
+                scores_at = max(free, next_loaded + 2)
             if n_summed < len(scored):
                 sums_at = max(free, scored[n_summed] + self.score_rank + 1)
             if scores_at is not None and (sums_at is None or scores_at <= sums_at):
+                loaded.append(next_loaded)
+                issued = [span for span in issued if span.stop + READ_RANK > next_loaded]
                 free = scores_at + self.words * seen[len(scored)]
+                issued.append(range(scores_at, free))
                 scored.append(free - 1)
             elif sums_at is not None:
                 free = sums_at
                 for _ in range(self.words):
-                    word_end = max(free + seen[n_summed] - 1, word_end + self.clocks_per_word)
+                    last_free = free + seen[n_summed] - 1
+                    word_end = max(last_free, word_end + self.clocks_per_word)
+                    issued += [range(free, last_free), range(word_end, word_end + 1)]
                     free = word_end + 1
                 n_summed += 1
         return word_end
 
-    def _loaded(self, n_positions: int, loaded: list[int], scored: list[int]) -> int:
+    def _loaded(
+        self, n_positions: int, loaded: list[int], scored: list[int], issued: list[range]
+    ) -> int:
         """Tell when the next query's last word is in; there is room for two queries."""
         query = len(loaded)
         rows_before = 2
         if self.config.mode == "set":
             rows_before = 0 if query else 2 * n_positions
-        first = (loaded[-1] if loaded else -1) + rows_before * self.words + 1
+        clock = loaded[-1] if loaded else -1
+        left = rows_before * self.words
+        if self.row_memory == "single_port":
+            for span in issued:
+                free = max(0, span.start + READ_RANK - clock - 1)
+                if free >= left:
+                    break
+                left -= free
+                clock = max(clock, span.stop + READ_RANK - 1)
+        first = clock + left + 1
         if query >= 2:
             first = max(first, scored[query - 2] + READ_RANK + 1)
         return first + self.words - 1

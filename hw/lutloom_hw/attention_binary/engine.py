@@ -37,10 +37,10 @@ from lutloom_hw.attention_binary.timing import (
     BinaryTiming,
 )
 from lutloom_hw.attention_binary.values import ValueSums
+from lutloom_hw.attention_options import LANES
 from lutloom_hw.credit import CreditGate
 from lutloom_hw.stage import Block, bits_for
 
-LANES = (1, 2, 4, 8, 16)
 _QUEUE_LATENCY_CYCLES = 2
 
 

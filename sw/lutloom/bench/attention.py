@@ -113,7 +113,10 @@ def measure(n_seeds: int, say: Callable[[str], None]) -> dict[str, Any]:
     n = sequences_for(codes.layer.config, QUERY_ROWS)
     cut = windows(corpus.validation, SIZE.context)[:n, :-1]
     rows = capture_attention(model, cut, BLOCK)
-    layers = {"int8": calibrated[BLOCK], "binary": codes}
+    layers: dict[str, CalibratedAttention | CalibratedBinaryAttention] = {
+        "int8": calibrated[BLOCK],
+        "binary": codes,
+    }
     batches = {kind: _integers(layer, rows) for kind, layer in layers.items()}
     simulations = [
         found

@@ -12,7 +12,6 @@ from lutloom.attention.integer import seen_keys
 from lutloom.compare.attention_results import CyclePoint
 from lutloom.errors import MismatchError
 from lutloom.language.masks import Pattern, mask_density
-from lutloom_hw.attention.engine import AttentionEngine
 from lutloom_hw.attention_options import AttentionOptions
 from lutloom_hw.attention_top import AttentionTop
 from lutloom_sim.attention import simulate_attention
@@ -82,7 +81,6 @@ def measure_cycles(
                 f"{found.differing} differ; report this as a bug of Lutloom"
             )
         top = AttentionTop(layer, options)
-        assert isinstance(top.engine, AttentionEngine)
         points.append(
             CyclePoint(
                 kind="int8",
@@ -94,8 +92,8 @@ def measure_cycles(
                 density=mask_density(pattern, positions, stride),
                 keys=int(seen_keys(config, positions).sum()),
                 cycles=found.cycles,
-                formula_cycles=top.engine.timing.cycles(positions) + top.port_latency_cycles,
-                lane_use=top.engine.timing.useful_slots(positions) / found.cycles,
+                formula_cycles=top.cycles(positions),
+                lane_use=top.timing.useful_slots(positions) / found.cycles,
             )
         )
     return tuple(points)

@@ -61,15 +61,15 @@ def run(
         digests[name] = hashlib.sha256(text.encode()).hexdigest()
     config = calibrated.layer.config
     cycles = top.cycles(config.context)
-    use = f"{100 * top.lane_use(config.context):.1f} % of {lanes} lanes"
+    lane_use = top.timing.useful_slots(config.context) / cycles
     console.table(
         f"{layer.name}: emitted",
         ("file", "SHA-256"),
         [(folder / name, digest) for name, digest in digests.items()],
     )
     console.say(
-        f"one head over {config.context} positions, {config.pattern}: {cycles:,} clocks, {use} in "
-        "use where beats are words"
+        f"one head over {config.context} positions, {config.pattern}: {cycles:,} clocks, lanes in "
+        f"use {lane_use:.1%}, where beats are words"
     )
     console.result(
         {
@@ -77,6 +77,6 @@ def run(
             "sha256": digests,
             "positions": config.context,
             "cycles": cycles,
-            "lane_use": top.lane_use(config.context),
+            "lane_use": lane_use,
         }
     )
