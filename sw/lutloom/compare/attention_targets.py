@@ -124,7 +124,7 @@ def judge_target(
     on_step("netlist, simulated")
     netlist = simulate_attention(
         layer, batch, options=options, engine="bulk", optimise="quick",
-        sources=(attention_netlist(folder, result),),
+        sources=(attention_netlist(folder, device),),
     )  # fmt: skip
     if watch is not None:
         watch(total, total, "")

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from lutloom.errors import ToolError
 from lutloom.files.atomic import write_text
-from lutloom.flow.cells import CELL_KINDS, CellKind, cell_models
+from lutloom.flow.cell_kind import CellKind
+from lutloom.flow.cells import CELL_KINDS, cell_models
 from lutloom.flow.devices import FpgaFamily
 from lutloom.flow.results import PartProof
 from lutloom.flow.toolchain import Command, run

@@ -8,31 +8,16 @@ netlist with any other cell or setting is refused here.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from lutloom.errors import ToolError
+from lutloom.flow.blocks import BLOCK_KINDS
+from lutloom.flow.cell_kind import CellKind
 from lutloom.flow.devices import FpgaFamily
 from lutloom.flow.netlist import Cell, Netlist
 from lutloom.flow.results import Resources
 
 _MODELS = Path(__file__).with_name("models")
-
-
-@dataclass(frozen=True, slots=True)
-class CellKind:
-    """Say what is known of one type of cell."""
-
-    inputs: str
-    """Names of the input pins, parted by spaces."""
-    outputs: str
-    cost: Resources
-    table: str = ""
-    """The parameter that is a truth table of four inputs, if there is one."""
-    settings: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Allowed values of every other parameter, the default first."""
-    optional: str = ""
-    """Inputs that may stay open."""
 
 
 _LUT, _FF = Resources(lut4=1), Resources(ff=1)
@@ -109,8 +94,9 @@ def count_cells(cells: Counter[str]) -> Resources:
     """
     total = Resources()
     for name, n in cells.items():
-        cost = next(kinds[name].cost for kinds in CELL_KINDS.values() if name in kinds)
-        total += Resources(lut4=cost.lut4 * n, ff=cost.ff * n, carry=cost.carry * n)
+        kinds = (*CELL_KINDS.values(), *BLOCK_KINDS.values())
+        cost = next(some[name].cost for some in kinds if name in some)
+        total += cost.times(n)
     return total
 
 
@@ -120,32 +106,38 @@ def _fault(cell: Cell, kinds: dict[str, CellKind]) -> str | None:
         return f"must be one of {', '.join(kinds)}"
     for name, value in cell.parameters.items():
         value = str(value).rstrip(" ")  # Yosys marks text that looks like a number by a space
-        if name == kind.table:
+        if name == kind.table or (kind.contents and name.startswith(kind.contents)):
             continue
         if value not in kind.settings.get(name, ()):
             return f"{name} must be one of {', '.join(kind.settings.get(name, ())) or 'none'}"
     for name in kind.inputs.split():
         if name not in cell.connections and name not in kind.optional.split():
             return f"input {name} must be connected"
+    for name, value in kind.constant.items():
+        given = {str(bit) for bit in cell.connections.get(name, ())}
+        if not given <= {value, "x"}:
+            return f"input {name} must be constant {value}"
     if "CE" in kind.optional and str(cell.parameters.get("CEMUX", "1")).strip() != "1":
         return None if "CE" in cell.connections else "input CE must be connected"
     return None
 
 
-def check_cells(netlist: Netlist, family: FpgaFamily) -> None:
-    """Refuse a netlist with a cell that has no proven model.
+def check_cells(netlist: Netlist, family: FpgaFamily, *, blocks: bool = False) -> None:
+    """Refuse a netlist with a cell that has no model.
 
     Parameters
     ----------
     netlist : Netlist
     family : {"ice40", "ecp5"}
+    blocks : bool
+        Whether memories and multipliers are allowed, whose models are only simulated.
 
     Raises
     ------
     ToolError
         Naming the module, the cell, its type and what is allowed.
     """
-    kinds = CELL_KINDS[family]
+    kinds = {**CELL_KINDS[family], **(BLOCK_KINDS[family] if blocks else {})}
     for module_name, module in netlist.own_modules():
         for name, cell in module.cells.items():
             if netlist.is_part(cell):

@@ -22,9 +22,9 @@ class Device:
     title : str
         What the data sheet calls it.
     family : {"ice40", "ecp5"}
-    lut4, ff, bram, pins : int
+    lut4, ff, bram, pins, dsp, spram : int
         What it holds.  A logic cell of iCE40 is a LUT4 with a carry and a flip-flop; ECP5 has one
-        LUT4 and one flip-flop to each place.
+        LUT4 and one flip-flop to each place.  A multiplier is an SB_MAC16 or a MULT18X18D.
     arguments : tuple of str
         Device, package and speed as nextpnr is told.
     clock_target_hz : int
@@ -40,6 +40,8 @@ class Device:
     pins: int
     arguments: tuple[str, ...]
     clock_target_hz: int
+    dsp: int = 0
+    spram: int = 0
 
     @property
     def place_and_route(self) -> ToolName:
@@ -48,18 +50,19 @@ class Device:
 
 
 def _ice40(
-    name: str, title: str, lut4: int, bram: int, pins: int, package: str, mhz: int
-) -> Device:
+    name: str, title: str, lut4: int, bram: int, pins: int, package: str, mhz: int,
+    dsp: int = 0, spram: int = 0,
+) -> Device:  # fmt: skip
     return Device(
         name, title, "ice40", lut4, lut4, bram, pins,
-        (f"--{name}", "--package", package), mhz * 1_000_000,
+        (f"--{name}", "--package", package), mhz * 1_000_000, dsp, spram,
     )  # fmt: skip
 
 
-def _ecp5(name: str, lut4: int, bram: int, pins: int, package: str) -> Device:
+def _ecp5(name: str, lut4: int, bram: int, pins: int, package: str, dsp: int) -> Device:
     return Device(
         name, f"LFE5U-{name[:2]}F-6{package}", "ecp5", lut4, lut4, bram, pins,
-        (f"--{name}", "--package", package, "--speed", "6"), 200_000_000,
+        (f"--{name}", "--package", package, "--speed", "6"), 200_000_000, dsp,
     )  # fmt: skip
 
 
@@ -67,10 +70,10 @@ DEVICES: dict[str, Device] = {
     device.name: device
     for device in (
         _ice40("hx8k", "iCE40HX8K-CT256", 7680, 32, 206, "ct256", 150),
-        _ice40("up5k", "iCE40UP5K-SG48", 5280, 30, 39, "sg48", 40),
-        _ecp5("25k", 24288, 56, 197, "CABGA256"),
-        _ecp5("45k", 43848, 108, 203, "CABGA381"),
-        _ecp5("85k", 83640, 208, 205, "CABGA381"),
+        _ice40("up5k", "iCE40UP5K-SG48", 5280, 30, 39, "sg48", 40, dsp=8, spram=4),
+        _ecp5("25k", 24288, 56, 197, "CABGA256", dsp=28),
+        _ecp5("45k", 43848, 108, 203, "CABGA381", dsp=72),
+        _ecp5("85k", 83640, 208, 205, "CABGA381", dsp=156),
     )
 }
 

@@ -14,19 +14,22 @@ from __future__ import annotations
 import re
 
 from lutloom.files.atomic import write_text
+from lutloom.flow.blocks import holds_blocks
 from lutloom.flow.cells import cell_models
 from lutloom.flow.equivalence import CELL_MODELS
-from lutloom.flow.netlist import Bit, Module, Netlist, last_name, read_netlist
+from lutloom.flow.netlist import Bit, Module, Netlist, read_netlist
 from lutloom.flow.results import PartProof
-from lutloom.flow.synth import FLATTENED, NETLIST, NETLIST_JSON, RTL, RTL_JSON, Synthesis, part_of
+from lutloom.flow.style import is_layer
+from lutloom.flow.synth import NETLIST, NETLIST_JSON, RTL, RTL_JSON, Synthesis
 from lutloom.flow.toolchain import Command, Outcome, insist, run_each
 from lutloom.flow.wiring import wiring_modules
 
 _SCRIPT = r"""
 read_rtlil {RTL}
 hierarchy -top {top}
-flatten {FLATTENED}
+flatten {flattened}
 delete t:$scopeinfo
+expose -evert {module}/t:{top}.*
 delete =* ={module} %d
 rename {module} gold
 proc
@@ -36,6 +39,7 @@ opt_clean
 splitnets
 design -stash gold
 read_rtlil {NETLIST}
+expose -evert {module}/t:{top}.*
 delete =* ={module} %d
 rename {module} gate
 read_verilog {CELL_MODELS}
@@ -64,7 +68,7 @@ def provable_modules(rtl: Netlist) -> list[str]:
     return [
         name
         for name, module in rtl.own_modules()
-        if name not in wiring and part_of(name) != "layers" and module.cells
+        if name not in wiring and not is_layer(name) and module.cells
     ]
 
 
@@ -102,8 +106,9 @@ def prove_parts(
     Returns
     -------
     tuple of PartProof
-        One a part, in the design's order.  One that is not proven says which registers are open:
-        they may still be equal, for induction needs the netlist to have kept their names.
+        One a part, in the design's order.  One that is not proven says why: it holds a memory or
+        multiplier, or some registers are open; these may still be equal, for induction needs the
+        netlist to have kept their names.
 
     Raises
     ------
@@ -112,14 +117,21 @@ def prove_parts(
     """
     folder = synthesis.folder
     write_text(folder / CELL_MODELS, cell_models(synthesis.family))
-    modules = provable_modules(read_netlist(folder / RTL_JSON))
-    netlist = read_netlist(folder / NETLIST_JSON)
+    rtl, netlist = read_netlist(folder / RTL_JSON), read_netlist(folder / NETLIST_JSON)
+    modules = provable_modules(rtl)
+    proofs = {}
     commands = {}
     for module in modules:
-        name = f"prove-{last_name(module)}"
+        part = part_name(module, synthesis.top)
+        held = holds_blocks(netlist.modules[module])
+        if held:
+            proofs[module] = _leave(part, f"holds {held}, which SAT does not reach")
+            continue
+        name = f"prove-{part}"
         script = _SCRIPT.format(
-            RTL=RTL, NETLIST=NETLIST, CELL_MODELS=CELL_MODELS, FLATTENED=FLATTENED,
-            top=synthesis.top, module=module, unread=f"{name}.unread",
+            RTL=RTL, NETLIST=NETLIST, CELL_MODELS=CELL_MODELS,
+            flattened=synthesis.style.flattened, top=synthesis.top, module=module,
+            unread=f"{name}.unread",
         )  # fmt: skip
         unread = _unread(netlist.modules[module])
         write_text(folder / f"{name}.unread", "".join(f"\\{wire}\n" for wire in unread))
@@ -127,11 +139,34 @@ def prove_parts(
         arguments = ("-q", "-l", f"{name}.yosys.log", "-s", f"{name}.ys")
         command = Command("yosys", arguments, folder, f"{name}.log", time_limit_s=time_limit_s)
         commands[command.log] = (module, command)
-    proofs = {}
     for outcome in run_each([command for _, command in commands.values()], parallel):
         module = commands[outcome.command.log][0]
-        proofs[module] = _judge(outcome, last_name(module))
+        proofs[module] = _judge(outcome, part_name(module, synthesis.top))
     return tuple(proofs[module] for module in modules)
+
+
+def part_name(module: str, top: str) -> str:
+    """Name a part by its path, as far as that tells it from others of the same last name.
+
+    Parameters
+    ----------
+    module : str
+    top : str
+
+    Returns
+    -------
+    str
+        ``vote`` for ``lutloom_top.pipeline.vote``, ``lanes.multiplier0`` for
+        ``lutloom_attention.engine.lanes.multiplier0``.
+    """
+    path = module.removeprefix(f"{top}.")
+    return path.removeprefix("pipeline.").removeprefix("engine.")
+
+
+def _leave(part: str, reason: str) -> PartProof:
+    return PartProof(
+        part=part, against="RTL", outputs=0, proven=False, method="none", cpu_s=0.0, reason=reason
+    )
 
 
 def _judge(outcome: Outcome, part: str) -> PartProof:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from lutloom import ir
 from lutloom.files.atomic import write_json
 from lutloom.flow.bitstream import sha256_of
 from lutloom.flow.devices import Device
@@ -25,7 +24,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     Members
     -------
-    network : SHA-256 of the network's integers
+    network : SHA-256 of the integers of the network, or of the layer of attention
     inputs, products : SHA-256 by file name
     script : what Yosys was told
     arguments : what nextpnr was told
@@ -43,7 +42,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_manifest(
-    network: ir.Network,
+    digest: str,
     synthesis: Synthesis,
     device: Device,
     placement: Placement,
@@ -53,7 +52,8 @@ def write_manifest(
 
     Parameters
     ----------
-    network : ir.Network
+    digest : str
+        SHA-256 of what the design computes.
     synthesis : Synthesis
     device : Device
     placement : Placement
@@ -71,7 +71,7 @@ def write_manifest(
         products.append(placement.bitstream.name)
     manifest = Manifest(
         device=device.name,
-        network=ir.network_digest(network),
+        network=digest,
         seed=placement.best_seed,
         inputs={RTL: sha256_of(folder / RTL)},
         products={name: sha256_of(folder / name) for name in products},

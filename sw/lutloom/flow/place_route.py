@@ -111,10 +111,21 @@ def check_fit(synthesis: Synthesis, device: Device) -> None:
     ):
         if needed > there:
             raise _too_large(device, what, needed, there, need.lut4, need.ff)
+    for what, needed, there in (
+        ("multipliers", need.dsp, device.dsp),
+        ("block memories", need.bram, device.bram),
+        ("large memories", need.spram, device.spram),
+    ):
+        if needed > there:
+            raise InvalidRecipeError(
+                f"device {device.name}: the design needs {needed} {what}, {device.name} has "
+                f"{there}; lower 'lanes' or the context, or choose a larger device"
+            )
     if synthesis.pins > device.pins:
+        option = "features_per_beat" if synthesis.style.blocks else "pixels_per_beat"
         raise InvalidRecipeError(
             f"device {device.name}: the design must have at most {device.pins} pins, "
-            f"not {synthesis.pins}; lower 'pixels_per_beat'"
+            f"not {synthesis.pins}; lower '{option}'"
         )
 
 

@@ -23,12 +23,16 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     ff : flip-flops
     carry : carry cells (SB_CARRY of one bit, CCU2C of two)
     bram : block memories
+    dsp : multipliers
+    spram : large single-port memories
     """
 
     lut4: int = 0
     ff: int = 0
     carry: int = 0
     bram: int = 0
+    dsp: int = 0
+    spram: int = 0
 
     def __add__(self, other: Resources) -> Resources:
         """Add count by count."""
@@ -37,6 +41,14 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
             ff=self.ff + other.ff,
             carry=self.carry + other.carry,
             bram=self.bram + other.bram,
+            dsp=self.dsp + other.dsp,
+            spram=self.spram + other.spram,
+        )
+
+    def times(self, n: int) -> Resources:
+        """Give so many times each count."""
+        return Resources(
+            **{what: n * count for what, count in msgspec.structs.asdict(self).items()}
         )
 
 
@@ -109,8 +121,8 @@ class TargetResult(msgspec.Struct, frozen=True, kw_only=True):
     Members
     -------
     device, title : the chip
-    lut4, ff, carry, bram : of the whole netlist
-    lut4_by_part, ff_by_part : by :data:`PART_NAMES`
+    lut4, ff, carry, bram, dsp, spram : of the whole netlist
+    lut4_by_part, ff_by_part : by the parts of the design; :data:`PART_NAMES` for networks
     routed : whether at least one seed routed
     fmax_mhz : over the seeds that routed; None if none did
     seed : whose bitstream was kept: the fastest's, the lowest among equals
@@ -142,6 +154,8 @@ class TargetResult(msgspec.Struct, frozen=True, kw_only=True):
     pins_constrained: bool
     seconds: Seconds
     tools: tuple[ToolIdentity, ...]
+    dsp: int = 0
+    spram: int = 0
 
     @property
     def layers_proven(self) -> bool:

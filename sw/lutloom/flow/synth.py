@@ -22,8 +22,9 @@ from lutloom.errors import ToolError
 from lutloom.files.atomic import write_text
 from lutloom.flow.cells import check_cells, count_cells
 from lutloom.flow.devices import FpgaFamily
-from lutloom.flow.netlist import Netlist, last_name, read_netlist
-from lutloom.flow.results import PART_NAMES, Resources
+from lutloom.flow.netlist import Netlist, read_netlist
+from lutloom.flow.results import Resources
+from lutloom.flow.style import PIPELINE, Style
 from lutloom.flow.toolchain import Command, run
 
 RTL, RTL_JSON = "rtl.il", "rtl.json"
@@ -41,27 +42,17 @@ _CELLS: dict[FpgaFamily, str] = {
     "techmap -map +/ice40/ff_map.v -map +/ice40/cells_map.v",
     "ecp5": "techmap -map +/lattice/cells_map_trellis.v\nlattice_gsr",
 }
-_SYNTHESIS: dict[FpgaFamily, str] = {
-    "ice40": "synth_ice40 -noflatten -nobram",
-    "ecp5": "synth_lattice -family ecp5 -noflatten -nowidelut -nobram -nolutram -nodsp",
-}
-# The parts mapped one to one.  Layers are tables already; the input register's equal flip-flops
-# are on purpose and must not meet an optimiser that merges them.
-_MAPPED = "=*.layer* =*.input_register"
-
-FLATTENED = "=*.gate =*.loader =*.vote =*.argmax"
-"""Parts that become one module each, whatever modules they are made of."""
-
-_SCRIPT = r"""
+_BEGIN = r"""
 read_rtlil {RTL}
 chtype -set $lut t:\$lut
 hierarchy -check -top {top}
-flatten {FLATTENED}
+flatten {flattened}
 hierarchy -check -top {top}
 delete t:$scopeinfo
 proc
 write_json {RTL_JSON}
-select {_MAPPED}
+"""
+_MAP_TABLES = r"""select {mapped}
 opt_expr
 opt_clean
 opt_dff
@@ -72,10 +63,19 @@ dfflegalize {flip_flops}
 opt_clean
 autoname
 select -clear
-setattr -mod -set blackbox 1 {_MAPPED}
-{synthesis} -top {top}
-setattr -mod -unset blackbox {_MAPPED}
-opt_clean
+setattr -mod -set blackbox 1 {mapped}
+"""
+_FREE_MEMORIES = r"""setattr -set ram_style "logic" {registers}/m:*
+"""
+_FREE_COLLISIONS = r"""select -set memories {memories}
+delete @memories t:$meminit* %i
+setparam -set COLLISION_X_MASK 1'1 @memories t:$memrd_v2 %i
+"""
+_SYNTHESISE = r"""{synthesis} -top {top}
+"""
+_UNMAP_TABLES = r"""setattr -mod -unset blackbox {mapped}
+"""
+_END = r"""opt_clean
 check -assert
 write_json {NETLIST_JSON}
 write_verilog -noattr {NETLIST_VERILOG}
@@ -103,12 +103,13 @@ class Synthesis:
         Holds ``rtl.il``, ``rtl.json``, ``netlist.il``, ``netlist.json``, ``netlist.v`` (all with
         the parts apart) and ``flat.json`` (for nextpnr).
     by_part : dict of str to Resources
-        By :data:`~lutloom.flow.results.PART_NAMES`.
+        By the style's parts.
     pins : int
         Bits of all ports of the top module.
     script : str
         What Yosys was told.
     cpu_s : float
+    style : Style
     """
 
     family: FpgaFamily
@@ -118,32 +119,12 @@ class Synthesis:
     pins: int
     script: str
     cpu_s: float
+    style: Style = PIPELINE
 
     @property
     def resources(self) -> Resources:
         """All parts together."""
         return sum(self.by_part.values(), start=Resources())
-
-
-def part_of(module_name: str) -> str:
-    """Tell which part of the design a module belongs to.
-
-    Parameters
-    ----------
-    module_name : str
-        As Yosys names it, e.g. ``lutloom_top.pipeline.layer1``.
-
-    Returns
-    -------
-    str
-        One of :data:`~lutloom.flow.results.PART_NAMES`.
-    """
-    name = last_name(module_name)
-    if re.fullmatch(r"layer\d+", name):
-        return "layers"
-    return {"input_register": "input", "vote": "vote", "argmax": "argmax", "loader": "loader"}.get(
-        name, "other"
-    )
 
 
 def synthesise(
@@ -152,6 +133,7 @@ def synthesise(
     folder: Path,
     *,
     top: str = "lutloom_top",
+    style: Style = PIPELINE,
     time_limit_s: float = 3600.0,
 ) -> Synthesis:
     r"""Synthesise RTLIL to a netlist of a family's cells.
@@ -159,12 +141,13 @@ def synthesise(
     Parameters
     ----------
     rtlil : str
-        From :func:`lutloom.emit.emit_rtlil`: tables as cells of the public type ``\$lut``.
+        From :mod:`lutloom.emit`; tables as cells of the type ``$lut``.
     family : {"ice40", "ecp5"}
     folder : Path
         Where everything is put; made if missing.
     top : str
         Name of the top module.
+    style : Style
     time_limit_s : float
 
     Returns
@@ -178,11 +161,15 @@ def synthesise(
     """
     write_text(folder / RTL, _keep_names(rtlil) if family == "ice40" else rtlil)
     write_text(folder / "wide_ice40.v", (MODELS / "wide_ice40.v").read_text())
-    script = _SCRIPT.format(
+    script = _script(style).format(
         top=top,
         flip_flops=_FLIP_FLOPS[family],
         cells=_CELLS[family],
-        synthesis=_SYNTHESIS[family],
+        synthesis=style.synthesis[family],
+        mapped=style.mapped,
+        flattened=style.flattened,
+        registers=style.registers,
+        memories=style.memories,
         **{name: value for name, value in globals().items() if name.isupper()},
     )
     write_text(folder / "synth.ys", script)
@@ -192,11 +179,26 @@ def synthesise(
         Command("yosys", arguments, folder, "synth.log", products, time_limit_s=time_limit_s)
     )
     netlist = read_netlist(folder / NETLIST_JSON)
-    check_cells(netlist, family)
-    by_part = _count_flat(netlist, read_netlist(folder / FLAT_JSON), top)
+    check_cells(netlist, family, blocks=style.blocks)
+    by_part = _count_flat(netlist, read_netlist(folder / FLAT_JSON), top, style)
     return Synthesis(
-        family, top, folder, by_part, netlist.modules[top].pins(), script, outcome.cpu_s
+        family, top, folder, by_part, netlist.modules[top].pins(), script, outcome.cpu_s, style
     )
+
+
+def _script(style: Style) -> str:
+    """Put together what Yosys is told."""
+    parts = [_BEGIN]
+    if style.mapped:
+        parts.append(_MAP_TABLES)
+    if style.registers:
+        parts.append(_FREE_MEMORIES)
+    if style.memories:
+        parts.append(_FREE_COLLISIONS)
+    parts.append(_SYNTHESISE)
+    if style.mapped:
+        parts.append(_UNMAP_TABLES)
+    return "".join([*parts, _END])
 
 
 def _keep_names(rtlil: str) -> str:
@@ -213,7 +215,9 @@ def _plain(name: str) -> str:
     return name.replace("$flatten", "").replace("\\", "")
 
 
-def _count_flat(netlist: Netlist, flat: Netlist, top: str) -> dict[str, Resources]:
+def _count_flat(
+    netlist: Netlist, flat: Netlist, top: str, style: Style = PIPELINE
+) -> dict[str, Resources]:
     """Count the flattened netlist by part and insist that it is the parts' own cells.
 
     Flattening may drop cells nobody reads (neurons that lowering would have removed), no others,
@@ -226,10 +230,11 @@ def _count_flat(netlist: Netlist, flat: Netlist, top: str) -> dict[str, Resource
             if netlist.is_part(cell):
                 visit(cell.type, f"{path}{instance}.")
             else:
-                by_instance[_plain(path + instance)] = part_of(module_name)
+                by_instance[_plain(path + instance)] = style.part_of(module_name)
 
     visit(top, "")
-    cells: dict[str, Counter[str]] = {part: Counter() for part in PART_NAMES}
+    parts = dict.fromkeys((*style.parts, *by_instance.values()))
+    cells: dict[str, Counter[str]] = {part: Counter() for part in parts}
     for name, cell in flat.modules[top].cells.items():
         if _plain(name) not in by_instance:
             raise ToolError(

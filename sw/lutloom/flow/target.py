@@ -127,7 +127,7 @@ def synthesise_and_route(
             f"not {options.family}; choose another device or correct 'family'"
         )
     say = on_step or (lambda _: None)
-    tools = tuple(identify(name) for name in _tools(chip))
+    tools = tuple(identify(name) for name in tools_for(chip))
     say("synthesis")
     rtlil = emit_rtlil(network, replace(options, family=chip.family), "top")
     synthesis = synthesise(rtlil, chip.family, folder)
@@ -138,23 +138,47 @@ def synthesise_and_route(
     placement = place_and_route(
         synthesis, chip, seeds, parallel=parallel, time_limit_s=seed_time_limit_s, on_seed=on_seed
     )
-    write_manifest(network, synthesis, chip, placement, tools)
-    return _result(chip, synthesis, proofs, placement, tools)
+    write_manifest(ir.network_digest(network), synthesis, chip, placement, tools)
+    return sum_up(chip, synthesis, proofs, placement, tools)
 
 
-def _tools(device: Device) -> tuple[ToolName, ...]:
+def tools_for(device: Device) -> tuple[ToolName, ...]:
+    """Name the tools that bring a design to a chip.
+
+    Parameters
+    ----------
+    device : Device
+
+    Returns
+    -------
+    tuple of ToolName
+    """
     if device.family == "ice40":
         return "yosys", device.place_and_route, "icepack", "iceunpack"
     return "yosys", device.place_and_route, "ecppack", "ecpunpack"
 
 
-def _result(
+def sum_up(
     device: Device,
     synthesis: Synthesis,
     proofs: tuple[PartProof, ...],
     placement: Placement,
     tools: tuple[ToolIdentity, ...],
 ) -> TargetResult:
+    """Put together what was found.
+
+    Parameters
+    ----------
+    device : Device
+    synthesis : Synthesis
+    proofs : tuple of PartProof
+    placement : Placement
+    tools : tuple of ToolIdentity
+
+    Returns
+    -------
+    TargetResult
+    """
     total = synthesis.resources
     return TargetResult(
         device=device.name,
@@ -165,6 +189,8 @@ def _result(
         ff_by_part={part: used.ff for part, used in synthesis.by_part.items()},
         carry=total.carry,
         bram=total.bram,
+        dsp=total.dsp,
+        spram=total.spram,
         routed=placement.best_seed is not None,
         fmax_mhz=placement.fmax,
         seed=placement.best_seed,
