@@ -70,7 +70,7 @@ def test_simulate_compares_the_rows_beside_the_layer(
     assert "random rows" not in err
     folder = layer.with_suffix("")
     assert json.loads((folder / "simulate.json").read_bytes())[1] == in_cocotb
-    assert b"$dumpvars" in (folder / "waves.vcd").read_bytes()
+    assert b"i__payload" in (folder / "waves.vcd").read_bytes()
 
 
 def test_simulate_draws_rows_where_there_are_none(

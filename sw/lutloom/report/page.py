@@ -63,6 +63,31 @@ def render_page(results: Report) -> str:
         plots, plots_missing = draw_plots(results.models), ""
     except MissingExtraError as error:
         plots, plots_missing = {}, str(error)
+    return (
+        make_environment()
+        .get_template("page.html.j2")
+        .render(
+            report=results,
+            models=results.models,
+            plots=plots,
+            plots_missing=plots_missing,
+            explanations=EXPLANATIONS,
+            executors=_executor_rows(results.models),
+            parts=part_names(results.models),
+            confusions=[_confusion(model) for model in results.models],
+            picture=png_data_uri,
+            dash=DASH,
+        )
+    )
+
+
+def make_environment() -> jinja2.Environment:
+    """Make what renders a template, with the filters all pages use.
+
+    Returns
+    -------
+    jinja2.Environment
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("lutloom.report"),
         autoescape=True,
@@ -73,18 +98,7 @@ def render_page(results: Report) -> str:
     environment.filters.update(
         percent=_percent, count=_count, fixed=_fixed, rate=_rate, seconds=_seconds, short=_short
     )
-    return environment.get_template("page.html.j2").render(
-        report=results,
-        models=results.models,
-        plots=plots,
-        plots_missing=plots_missing,
-        explanations=EXPLANATIONS,
-        executors=_executor_rows(results.models),
-        parts=part_names(results.models),
-        confusions=[_confusion(model) for model in results.models],
-        picture=png_data_uri,
-        dash=DASH,
-    )
+    return environment
 
 
 def _executor_rows(models: Sequence[ModelReport]) -> list[dict[str, Any]]:

@@ -86,18 +86,39 @@ def draw_plots(models: Sequence[ModelReport]) -> dict[str, str]:
     }
     found = {}
     for name, (draw, size) in drawings.items():
-        svg = _draw(name, size, draw, models)
+        svg = draw_svg(name, size, _bind(draw, models))
         if svg:
             found[name] = svg
     return found
 
 
-def _draw(
-    name: str,
-    size_inches: tuple[float, float],
-    draw: Callable[[Axes, Sequence[ModelReport]], bool],
-    models: Sequence[ModelReport],
-) -> str:
+def _bind(
+    draw: Callable[[Axes, Sequence[ModelReport]], bool], models: Sequence[ModelReport]
+) -> Callable[[Axes], bool]:
+    return lambda axes: draw(axes, models)
+
+
+def draw_svg(name: str, size_inches: tuple[float, float], draw: Callable[[Axes], bool]) -> str:
+    """Draw one plot in the style of all.
+
+    Parameters
+    ----------
+    name : str
+        Also what a screen reader says, underscores as spaces.
+    size_inches : (float, float)
+    draw : callable
+        Draws and tells whether there was anything to draw.
+
+    Returns
+    -------
+    str
+        An SVG element; empty if there was nothing.
+
+    Raises
+    ------
+    MissingExtraError
+        When matplotlib is not installed.
+    """
     try:
         import matplotlib as mpl
         from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -110,7 +131,7 @@ def _draw(
     with mpl.rc_context(style):
         figure = Figure(figsize=size_inches, layout="constrained")
         FigureCanvasSVG(figure)
-        drawn = draw(figure.add_subplot(), models)
+        drawn = draw(figure.add_subplot())
         return _to_svg(figure, name.replace("_", " ")) if drawn else ""
 
 
@@ -214,7 +235,7 @@ def _parts(axes: Axes, models: Sequence[ModelReport]) -> bool:
         axes.annotate(f"{left:,}", (left, row), xytext=(5, 0), textcoords="offset points",
                       va="center", fontsize=9, color=MUTED)  # fmt: skip
     if placed:
-        _rows(axes, [model.name for model in placed])
+        label_rows(axes, [model.name for model in placed])
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(PARTS), fontsize=9,
                     handlelength=0.9, handleheight=0.9, columnspacing=1.2, borderpad=0)  # fmt: skip
     return bool(placed)
@@ -234,13 +255,14 @@ def _estimate(axes: Axes, models: Sequence[ModelReport]) -> bool:
         axes.annotate(f"{share:+.1f} %", (max(expected, got), row), xytext=(5, 0), va="center",
                       textcoords="offset points", fontsize=9, color=MUTED)  # fmt: skip
     if both:
-        _rows(axes, [model.name for model in both])
+        label_rows(axes, [model.name for model in both])
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=9,
                     handlelength=0.9, handleheight=0.9, borderpad=0)  # fmt: skip
     return bool(both)
 
 
-def _rows(axes: Axes, names: list[str]) -> None:
+def label_rows(axes: Axes, names: list[str]) -> None:
+    """Name the rows of a plot of LUT4s, the first on top."""
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", labelcolor=INK)
     axes.set_ylim(len(names) - 0.5, -0.5)
