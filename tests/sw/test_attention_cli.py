@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 from attention_rows import make_calibrated, make_config
+from synthetic_attention_report import make_target
 
 from lutloom.attention.batch import random_batch
 from lutloom.cli import main
@@ -19,9 +20,7 @@ from lutloom.compare import attention_targets
 from lutloom.compare.attention_results import AttentionTarget
 from lutloom.files.attention_onnx import write_attention
 from lutloom.files.attention_rows import write_attention_rows
-from lutloom.flow.results import Fmax, PartProof, Seconds, SeedResult, TargetResult
 from lutloom_sim import attention as simulation
-from lutloom_sim.attention_result import AttentionSimulation
 
 CALIBRATED = make_calibrated(make_config(pattern="local", stride=5), [300, 500], [0, 1])
 
@@ -134,39 +133,6 @@ def test_a_file_that_is_no_layer_is_refused(
     path.write_bytes(b"\x08\x09")
     status, out, _ = run(capsys, command, path)
     assert (status, "head.onnx" in out["error"]["message"]) == (1, True)
-
-
-def make_target(device: str, **changes: Any) -> AttentionTarget:
-    """What a chip could have made of the layer."""
-    seeds = (SeedResult(seed=1, routed=True, cpu_s=9.0, fmax_mhz=101.5),
-             SeedResult(seed=2, routed=False, cpu_s=9.0, reason="stopped after 600 s"))  # fmt: skip
-    result = TargetResult(
-        device=device, title="LFE5U-25F-6CABGA256", lut4=1400, lut4_by_part={"lanes": 1400},
-        ff=1500, ff_by_part={"lanes": 1500}, carry=100, bram=6, dsp=10, routed=True,
-        fmax_mhz=Fmax(min=101.5, median=101.5, seeds={1: 101.5}), seed=1,
-        bitstream_sha256="ab" * 32, bitstream_unpacked=True, netlist_sha256="cd" * 32,
-        proofs=(
-            PartProof(part="intake", against="RTL", outputs=40, proven=True, method="induction",
-                      cpu_s=1.0),
-            PartProof(part="lanes", against="RTL", outputs=0, proven=False, method="none",
-                      cpu_s=0.0, reason="holds a multiplier"),
-        ),
-        seeds=seeds, pins_constrained=False,
-        seconds=Seconds(synthesis=1, proof=2, place_and_route=3), tools=(),
-    )  # fmt: skip
-    netlist = AttentionSimulation(
-        engine="bulk", design="netlist", sequences=3, positions=16, heads=2, query_rows=96,
-        compared=768, differing=0, first_differing="", marks_differing=0, cycles=4800,
-        stall_probability=0.0, seed=0, seconds=1.0, build_seconds=1.0, build_cached=False,
-    )  # fmt: skip
-    target = AttentionTarget(
-        kind="int8", lanes=8, n_engines=1, features_per_beat=8, result=result, netlist=netlist,
-        cycles_per_token=100.0, tokens_per_second=1_015_000.0,
-    )  # fmt: skip
-    changed = {k: v for k, v in changes.items() if k in ("netlist", "tokens_per_second")}
-    of_result = {k: v for k, v in changes.items() if k not in changed}
-    result = msgspec.structs.replace(result, **of_result)
-    return msgspec.structs.replace(target, result=result, **changed)
 
 
 @pytest.fixture
