@@ -4,7 +4,7 @@ Example
 -------
 >>> top = AttentionTop(layer, AttentionOptions(lanes=8))             # doctest: +SKIP
 >>> top.cycles(256)                                                  # doctest: +SKIP
-131666
+131670
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class AttentionTop(Block):
     features_per_beat, features_per_answer : int
         Lanes of the ports.
 
-    Latency: ``port_latency_cycles`` more than the engine.
+    Latency: ``port_latency_cycles`` more than the engine; where beats are joined, words pass one
+    more register.
     Throughput: the engine's, where a beat is a word.
 
     Raises
@@ -122,7 +123,7 @@ class AttentionTop(Block):
         Returns
         -------
         int
-            From the first word in to the last one out; with single-port memory at most these.
+            From the first word in to the last one out, both included.
         """
         return self.timing.cycles(n_positions) + self.port_latency_cycles
 
@@ -140,8 +141,10 @@ class AttentionTop(Block):
                 features_per_word=self.features_per_word,
                 n_heads=n_heads,
             )
+            m.submodules.word_register = joined = StreamRegister(joiner.o.payload.shape())
             wiring.connect(m, source, joiner.i)
-            source = joiner.o
+            wiring.connect(m, joiner.o, joined.i)
+            source = joined.o
         if self.features_per_answer < self.options.lanes:
             m.submodules.splitter = splitter = WordSplitter(
                 features_per_word=self.options.lanes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, ShapeLike, Signal
+from amaranth.hdl import Cat, Module, Mux, ShapeLike, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
@@ -10,7 +10,10 @@ from lutloom_hw.stage import Block
 
 
 class StreamRegister(Block):
-    """Register payload, ``valid`` and ``ready``; one word waits aside when the output stops.
+    """Register payload, ``valid`` and ``ready``; a second word waits when the output stops.
+
+    Two registers take the words by turns.  One that holds no word takes whatever is at the input,
+    so that its clock enable, which drives every bit of it, comes from a flip-flop and is early.
 
     Parameters
     ----------
@@ -34,21 +37,36 @@ class StreamRegister(Block):
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
 
     def _build(self, m: Module) -> None:
-        payload = Signal.like(self.o.payload, reset_less=True)
-        aside = Signal.like(self.o.payload, reset_less=True)
-        valid, waits = Signal(), Signal()
-        moves = Signal()
+        incoming = Value.cast(self.i.payload)
+        width = len(incoming)
+        half = width // 2
+        words = [Signal(width, name=f"word{k}", reset_less=True) for k in range(2)]
+        held = Signal(2)
+        fills, shows = Signal(), Signal()  # the register that is next, on either side
+        # The same inverted, for half of a word's bits: flip-flops that are equal become one.
+        vacant, shows_other = Signal(2, init=3), Signal(init=1)
+        put, taken = Signal(), Signal()
         m.d.comb += [
-            moves.eq(self.o.ready | ~valid),
-            self.i.ready.eq(~waits),
-            self.o.valid.eq(valid),
-            self.o.payload.eq(payload),
+            self.i.ready.eq(~held.all()),
+            self.o.valid.eq(held.any()),
+            self.o.payload.eq(
+                Cat(
+                    Mux(shows, words[1][:half], words[0][:half]),
+                    Mux(shows_other, words[0][half:], words[1][half:]),
+                )
+            ),
+            put.eq(self.i.valid & self.i.ready),
+            taken.eq(self.o.valid & self.o.ready),
         ]
-        with m.If(moves):
-            m.d.sync += [
-                valid.eq(waits | self.i.valid),
-                payload.eq(Mux(waits, aside, self.i.payload)),
-                waits.eq(0),
-            ]
-        with m.Elif(self.i.valid & ~waits):
-            m.d.sync += [waits.eq(1), aside.eq(self.i.payload)]
+        m.d.sync += [
+            fills.eq(fills ^ put),
+            shows.eq(shows ^ taken),
+            shows_other.eq(shows_other ^ taken),
+        ]
+        for k, word in enumerate(words):
+            holds = Mux(held[k], ~(taken & (shows == k)), put & (fills == k))
+            m.d.sync += [held[k].eq(holds), vacant[k].eq(~holds)]
+            with m.If(~held[k]):
+                m.d.sync += word[:half].eq(incoming[:half])
+            with m.If(vacant[k]):
+                m.d.sync += word[half:].eq(incoming[half:])

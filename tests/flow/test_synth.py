@@ -12,7 +12,8 @@ import pytest
 from lutloom.errors import ToolError
 from lutloom.flow import synthesise
 from lutloom.flow.netlist import Cell, read_netlist
-from lutloom.flow.synth import _count_flat, part_of
+from lutloom.flow.style import pipeline_part_of as part_of
+from lutloom.flow.synth import _count_flat
 from lutloom_hw.input_register import plan_input_copies
 
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import attention_engine
 import numpy as np
-from attention_engine import drive
 from numpy.typing import NDArray
 
 from lutloom.attention.binary import GAPS, NO_WEIGHT, BinaryAttention
 from lutloom.attention.config import AttentionConfig
-from lutloom_hw.attention.messages import answer_rows
 from lutloom_hw.attention_binary.engine import BinaryAttentionEngine
 from lutloom_hw.attention_binary.messages import run_rows
 
@@ -124,15 +123,4 @@ def expected(engine: BinaryAttentionEngine, run: CodeRun) -> NDArray[np.int8]:
 def attend_in_hardware(
     engine: BinaryAttentionEngine, runs: Sequence[CodeRun], **options: Any
 ) -> list[NDArray[np.int8]]:
-    """Send runs back to back, give each run's answers, and check their marks."""
-    words = [word for run in runs for word in words_of(engine, run)]
-    lengths = [len(run.query) * engine.words for run in runs]
-    trace = drive(engine, words, sum(lengths), **options)
-    rows, start = [], 0
-    for run, length in zip(runs, lengths, strict=True):
-        own = trace.words[start : start + length]
-        start += length
-        assert [word.last for word in own] == [0] * (length - 1) + [1]
-        assert {word.head for word in own} == {run.head}
-        rows.append(answer_rows(own, head_size=engine.layer.config.head_size))
-    return rows
+    return attention_engine.attend_in_hardware(engine, runs, cut=words_of, **options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lutloom.attention.config import AttentionConfig, IntegerAttention
 from lutloom_hw.attention.engine import AttentionEngine
 from lutloom_hw.attention.messages import answer_rows, run_words
+from lutloom_hw.attention_options import RowMemory
 from lutloom_sim.streams import stream_get, stream_put
 
 Rows = NDArray[np.int8]
@@ -45,8 +46,10 @@ def make_layer(
     return IntegerAttention(AttentionConfig(**values), multiplier, value_shift)
 
 
-def make_engine(*, lanes: int = 8, **layer: Any) -> AttentionEngine:
-    return AttentionEngine(make_layer(**layer), lanes=lanes)
+def make_engine(
+    *, lanes: int = 8, row_memory: RowMemory = "block", **layer: Any
+) -> AttentionEngine:
+    return AttentionEngine(make_layer(**layer), lanes=lanes, row_memory=row_memory)
 
 
 def random_run(
@@ -125,9 +128,15 @@ def drive(
     return trace
 
 
-def attend_in_hardware(engine: AttentionEngine, runs: Sequence[Run], **options: Any) -> list[Rows]:
-    """Send runs back to back, give each run's answers, and check their marks."""
-    words = [word for run in runs for word in words_of(engine, run)]
+def attend_in_hardware(
+    engine: Any,
+    runs: Sequence[Any],
+    *,
+    cut: Callable[[Any, Any], list[dict[str, Any]]] = words_of,
+    **options: Any,
+) -> list[Rows]:
+    """Send runs, cut into words, back to back, give each run's answers, and check their marks."""
+    words = [word for run in runs for word in cut(engine, run)]
     lengths = [len(run.query) * engine.words for run in runs]
     trace = drive(engine, words, sum(lengths), **options)
     rows, start = [], 0

@@ -16,6 +16,7 @@ from attention_engine import (
 
 from lutloom.errors import InvalidRecipeError
 from lutloom_hw.attention import divider
+from lutloom_hw.attention import engine as engine_module
 from lutloom_hw.attention.key_addresses import KeyAddresses
 
 PATTERNS = ("causal", "local", "strided", "local_strided", "fixed")
@@ -93,6 +94,42 @@ def test_stalls_on_both_sides_lose_and_change_nothing(lanes, mode, i_stall, o_st
     check(engine, runs, i_stall=i_stall, o_stall=o_stall, seed=lanes)
 
 
+@pytest.mark.parametrize(("i_stall", "o_stall"), [(0.0, 0.0), (0.6, 0.0), (0.0, 0.9), (0.5, 0.5)])
+@pytest.mark.parametrize(
+    ("lanes", "pattern", "mode"),
+    [
+        (8, "causal", "causal"),
+        (4, "local", "causal"),
+        (2, "strided", "causal"),
+        (8, "fixed", "causal"),
+        (4, "causal", "set"),
+    ],
+)
+def test_rows_in_single_port_memory(lanes, pattern, mode, i_stall, o_stall):
+    rng = np.random.default_rng(5)
+    engine = make_engine(
+        lanes=lanes, mode=mode, pattern=pattern, stride=3, head_size=8, row_memory="single_port",
+        multiplier=(200, 90), value_shift=(0, 2),
+    )  # fmt: skip
+    runs = [random_run(rng, n, 8, head=n % 2) for n in (3, 1, 1, 9)]
+    check(engine, runs, i_stall=i_stall, o_stall=o_stall, seed=lanes)
+
+
+@pytest.mark.parametrize("reset_at", [1, 20, 60, 95])
+def test_a_reset_with_single_port_memory_gives_a_clean_state(reset_at):
+    rng = np.random.default_rng(reset_at)
+    engine = make_engine(lanes=4, row_memory="single_port")
+    check(engine, [random_run(rng, 5, 8), random_run(rng, 3, 8)], reset_at=reset_at, o_stall=0.5)
+
+
+def test_a_read_in_a_clock_of_a_write_is_caught(monkeypatch):
+    """An intake that never waits writes over the address of a read."""
+    monkeypatch.setattr(engine_module, "ENTRY_RANK", 0)
+    engine = make_engine(lanes=8, head_size=16, row_memory="single_port")
+    with pytest.raises(AssertionError, match="run 0"):
+        check(engine, [random_run(np.random.default_rng(1), 12, 16)])
+
+
 def test_an_output_that_is_long_refused_loses_nothing():
     rng = np.random.default_rng(4)
     engine = make_engine(lanes=8, head_size=16, pattern="local", stride=2)
@@ -158,15 +195,21 @@ def clocks(engine, n, seed=0):
     [(1, 8, 2, 5), (2, 16, 3, 4), (8, 8, 3, 1), (8, 8, 3, 2), (8, 16, 4, 14), (16, 16, 1, 10)],
 )
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_a_run_takes_exactly_the_clocks_of_the_formula(pattern, lanes, head_size, stride, n):
-    engine = make_engine(lanes=lanes, head_size=head_size, pattern=pattern, stride=stride)
+@pytest.mark.parametrize("row_memory", ["block", "single_port"])
+def test_a_run_takes_exactly_the_clocks_of_the_formula(
+    row_memory, pattern, lanes, head_size, stride, n
+):
+    engine = make_engine(
+        lanes=lanes, head_size=head_size, pattern=pattern, stride=stride, row_memory=row_memory
+    )
     assert clocks(engine, n) == (engine.timing.cycles(n), engine.timing.interval_cycles(n))
 
 
+@pytest.mark.parametrize("row_memory", ["block", "single_port"])
 @pytest.mark.parametrize(("lanes", "head_size"), [(2, 8), (8, 8), (8, 32)])
-def test_a_set_takes_exactly_the_clocks_of_the_formula(lanes, head_size):
+def test_a_set_takes_exactly_the_clocks_of_the_formula(lanes, head_size, row_memory):
     for n in (1, 2, 7):
-        engine = make_engine(lanes=lanes, head_size=head_size, mode="set")
+        engine = make_engine(lanes=lanes, head_size=head_size, mode="set", row_memory=row_memory)
         timing = engine.timing
         assert clocks(engine, n) == (timing.cycles(n), timing.interval_cycles(n)), n
 
@@ -185,6 +228,14 @@ def test_a_set_takes_exactly_the_clocks_of_the_formula(lanes, head_size):
 def test_the_lanes_are_in_use_at_256_positions(least, sizes):
     timing = make_engine(lanes=8, head_size=16, context=256, **sizes).timing
     assert least < timing.lane_use(256) <= 1
+
+
+@pytest.mark.parametrize(("lanes", "head_size"), [(8, 16), (2, 64), (1, 64)])
+def test_single_port_memory_leaves_the_lanes_in_use(lanes, head_size):
+    sizes = {"lanes": lanes, "head_size": head_size, "context": 256}
+    block = make_engine(**sizes).timing
+    one_port = make_engine(**sizes, row_memory="single_port").timing
+    assert 0.9 < one_port.lane_use(256) < block.lane_use(256)
 
 
 def test_work_grows_with_the_keys_seen_and_a_constant_a_run():

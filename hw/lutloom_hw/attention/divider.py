@@ -27,6 +27,7 @@ from lutloom_hw.stage import Block, bits_for
 _WHOLE_BITS = INT8_MAX.bit_length()
 _ROUNDING_BITS = 1
 _CLOCKS_PER_WORD = 8
+_LOADS_APART_FROM = 3
 _SHIFT_BITS = VALUE_SHIFT_MAX.bit_length()
 
 
@@ -44,8 +45,9 @@ class Divider(Block):
     value_shift : sequence of int
         One for each head, 0 to 7.
     clocks_per_lane : int or None
-        Steps each rank of the divider takes with one sum: 1 is a rank for every step; ``None``
-        takes what gives a word in eight clocks, or in ``lanes`` if that is more.
+        Clocks each rank of the divider takes with one sum: 1 is a rank for every step; from 3 on
+        the first clock only loads, so that no step waits for a choice; ``None`` takes what gives a
+        word in eight clocks, or in ``lanes`` if that is more.
 
     Members
     -------
@@ -76,10 +78,13 @@ class Divider(Block):
         self.clocks_per_lane = clocks_per_lane
         self.clocks_per_word = lanes * clocks_per_lane
         needed = _WHOLE_BITS + max(self.value_shift) + _ROUNDING_BITS
-        self.n_ranks = -(-needed // clocks_per_lane)
-        self.n_steps = self.n_ranks * clocks_per_lane
+        self._loads_apart = clocks_per_lane >= _LOADS_APART_FROM
+        steps_per_rank = clocks_per_lane - self._loads_apart
+        self.n_ranks = -(-needed // steps_per_rank)
+        self.n_steps = self.n_ranks * steps_per_rank
         # Hold, choose, magnitude, ranks, rounding, sign; then the word's other lanes.
-        self.latency_cycles = 3 + self.n_steps + 2 + (lanes - 1) * clocks_per_lane
+        self._ranks_cycles = self.n_ranks * clocks_per_lane
+        self.latency_cycles = 3 + self._ranks_cycles + 2 + (lanes - 1) * clocks_per_lane
         n_heads = len(self.value_shift)
         self._tag = data.StructLayout({"head": bits_for(n_heads - 1), "last": 1})
         self._word = data.StructLayout(
@@ -129,12 +134,12 @@ class Divider(Block):
         divisor = delay(m, chosen.total, 1, name="divisor")
         tag = delay(m, Cat(negative, chosen.tag.as_value()), 1, name="tag")
         load = delay(m, load, 1, name="load_rank", reset_less=False)
-        state = (magnitude, divisor, Const(0, self.n_steps), tag)
+        state = (magnitude, ~divisor, Const(0, self.n_steps), tag)
         for rank in range(self.n_ranks):
             state = self._rank(m, f"rank{rank}", load, state)
             load = delay(m, load, self.clocks_per_lane, name=f"load_rank{rank}", reset_less=False)
         self._finish(m, load, state[2], state[3])
-        done = delay(m, starts[-1], self.n_steps + 4, name="done", reset_less=False)
+        done = delay(m, starts[-1], self._ranks_cycles + 4, name="done", reset_less=False)
         m.d.comb += self.o.valid.eq(done)
 
     def _choose(self, m: Module, load: Value) -> Any:
@@ -163,27 +168,36 @@ class Divider(Block):
     def _rank(
         self, m: Module, name: str, load: Value, before: tuple[Value, Value, Value, Value]
     ) -> tuple[Value, Value, Value, Value]:
-        """Take ``clocks_per_lane`` steps with what the rank before is done with."""
+        """Take steps with what the rank before is done with.
+
+        The divisor travels inverted, as the adder wants it.
+        """
+        parts = ("remainder", "inverted_divisor", "quotient", "tag")
         held = [
             Signal(len(value), name=f"{name}_{part}", reset_less=True)
-            for value, part in zip(before, ("remainder", "divisor", "quotient", "tag"), strict=True)
+            for value, part in zip(before, parts, strict=True)
         ]
         if self.clocks_per_lane == 1:
             now = list(before)
+        elif self._loads_apart:
+            now = list(held)
         else:
             now = [Mux(load, value, own) for value, own in zip(before, held, strict=True)]
-        remainder, divisor, quotient, tag = now
+        remainder, inverted_divisor, quotient, tag = now
         trial = Signal(signed(self.total_width + 2), name=f"{name}_trial")
         upper = remainder[_WHOLE_BITS - 1 :]
-        m.d.comb += trial.eq(upper - divisor)
+        m.d.comb += trial.eq(upper - (~inverted_divisor)[: self.total_width])
         fits = ~trial[-1]
         left = Mux(fits, trial[: self.total_width], upper[: self.total_width])
         m.d.sync += [
             held[0].eq(Cat(Const(0, 1), remainder[: _WHOLE_BITS - 1], left)),
-            held[1].eq(divisor),
+            held[1].eq(inverted_divisor),
             held[2].eq(Cat(fits, quotient)),
             held[3].eq(tag),
         ]
+        if self._loads_apart:
+            with m.If(load):
+                m.d.sync += [own.eq(value) for value, own in zip(before, held, strict=True)]
         return (held[0], held[1], held[2], held[3])
 
     def _finish(self, m: Module, load: Value, quotient: Value, tag: Value) -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from lutloom.attention.config import INT8_MAX, WEIGHT_BITS, IntegerAttention
 from lutloom.attention.integer import attend
 from lutloom.errors import InvalidRecipeError
+from lutloom_hw.attention.answer_queue import AnswerQueue
 from lutloom_hw.attention.delay import delay
 from lutloom_hw.attention.divider import Divider
 from lutloom_hw.attention.exponent import WeightStage
@@ -28,6 +29,7 @@ from lutloom_hw.attention.messages import InputWord, OutputWord
 from lutloom_hw.attention.scores import ScoreMemory
 from lutloom_hw.attention.sequencer import Sequencer, Slot
 from lutloom_hw.attention.timing import (
+    ENTRY_RANK,
     FACTOR_RANK,
     PRODUCT_RANK,
     READ_RANK,
@@ -35,10 +37,7 @@ from lutloom_hw.attention.timing import (
     Timing,
 )
 from lutloom_hw.attention_options import LANES, RowMemory
-from lutloom_hw.credit import CreditGate
 from lutloom_hw.stage import Block, bits_for
-
-_QUEUE_LATENCY_CYCLES = 2
 
 
 class AttentionEngine(Block):
@@ -51,7 +50,7 @@ class AttentionEngine(Block):
     lanes : int
         Multipliers, and features of a word: 1, 2, 4, 8 or 16, a divisor of ``head_size``.
     row_memory : {"block", "single_port"}
-        With ``single_port`` a row enters only while none is read.
+        See :data:`~lutloom_hw.attention_options.RowMemory`; the answers are the same.
 
     Members
     -------
@@ -74,8 +73,9 @@ class AttentionEngine(Block):
 
     Latency: two passes over the keys a query sees, then ``timing.answer_latency_cycles``.
     Throughput: one word of a key or value a clock in each pass; of two passes of neighbouring
-    queries one fills the other's gap.  With single-port memory it is the rows of the next query
-    that fill it.
+    queries one fills the other's gap.  With single-port memory, reading never waits and a key or
+    value enters while nothing is read: in the gap between a query's two passes, or after them.
+    At most two queries are inside, so that comes after a bounded number of clocks.
 
     Raises
     ------
@@ -113,15 +113,10 @@ class AttentionEngine(Block):
             lanes,
             self._divider.clocks_per_word,
             self._divider.latency_cycles,
-            _QUEUE_LATENCY_CYCLES,
             row_memory,
         )
         answer = OutputWord(lanes=lanes, n_heads=config.n_heads)
-        self._gate = CreditGate(
-            width=answer.size,
-            stages_latency_cycles=self.timing.stages_latency_cycles,
-            images_in_flight=self.timing.words_in_flight,
-        )
+        self._answers = AnswerQueue(width=answer.size, depth=self.timing.words_in_flight)
         super().__init__(
             {
                 "i": In(stream.Signature(InputWord(lanes=lanes, n_heads=config.n_heads))),
@@ -175,7 +170,7 @@ class AttentionEngine(Block):
             total_width=self.total_width,
         )
         m.submodules.divider = divider = self._divider
-        m.submodules.gate = gate = self._gate
+        m.submodules.answers = answers = self._answers
         wiring.connect(m, wiring.flipped(self.i), intake.i)
         wiring.connect(m, intake.o, sequencer.i)
 
@@ -185,6 +180,7 @@ class AttentionEngine(Block):
             m.d.sync += slot.eq(slots[-1])
             slots.append(slot)
         found, read, ended = slots[SCORE_RANK], slots[READ_RANK], slots[PRODUCT_RANK + 1]
+        reads_next = slots[ENTRY_RANK]
         row = Signal.like(sequencer.row)
         row_scored = delay(m, sequencer.row, SCORE_RANK, name="row_issued")
         m.d.comb += row.eq(Mux(found.sum, scores.row, row_scored))
@@ -197,8 +193,11 @@ class AttentionEngine(Block):
             weights.score.eq(scores.score),
             weights.highest.eq(scores.highest),
             weights.multiplier.eq(multipliers[found.head]),
-            intake.query_read.eq(read.score & read.closes),
-            intake.run_read.eq(read.sum & read.closes & read.last),
+            intake.may_write.eq(
+                (self.row_memory == "block") | ~(reads_next.score | reads_next.sum)
+            ),
+            intake.query_read.eq(reads_next.score & reads_next.closes),
+            intake.run_read.eq(reads_next.sum & reads_next.closes & reads_next.last),
         ]
         self._read(m, intake, lanes, read, word_read, row_read)
         factors = slots[FACTOR_RANK]
@@ -218,18 +217,18 @@ class AttentionEngine(Block):
                 delay(m, row_read, timing.score_rank - READ_RANK, name="row_scored")
             ),
             sequencer.scored.eq(due.score & due.closes),
-            sequencer.may_end.eq(gate.i_ready),
-            gate.i_valid.eq(sequencer.ends_sum),
+            sequencer.may_end.eq(answers.room),
+            answers.starts.eq(sequencer.ends_sum),
             divider.i.valid.eq(lanes.sums_valid),
             divider.i.payload.sums.eq(lanes.sums),
             divider.i.payload.total.eq(lanes.total),
             divider.i.payload.head.eq(ended.head),
             divider.i.payload.last.eq(ended.closes & ended.last),
-            gate.answer.valid.eq(divider.o.valid),
-            gate.answer.payload.eq(divider.o.payload),
-            self.o.valid.eq(gate.o.valid),
-            self.o.payload.eq(gate.o.payload),
-            gate.o.ready.eq(self.o.ready),
+            answers.i.valid.eq(divider.o.valid),
+            answers.i.payload.eq(divider.o.payload),
+            self.o.valid.eq(answers.o.valid),
+            self.o.payload.eq(answers.o.payload),
+            answers.o.ready.eq(self.o.ready),
         ]
 
     def _read(
@@ -251,25 +250,23 @@ class AttentionEngine(Block):
             m.d.comb += [
                 rows.write.eq(intake.row_write),
                 rows.write_address.eq(intake.row_address),
-                rows.write_data.eq(self.i.payload.features),
+                rows.write_data.eq(intake.features),
                 rows.read_address.eq(address),
                 lanes.row.eq(rows.read_data),
             ]
         else:
             m.submodules.rows = one_port = SinglePortMemory(features.width, depth)
-            reads = read.score | read.sum
             m.d.comb += [
-                intake.may_write.eq(~reads),
                 one_port.write.eq(intake.row_write),
-                one_port.address.eq(Mux(reads, address, intake.row_address.as_value())),
-                one_port.write_data.eq(self.i.payload.features),
+                one_port.address.eq(Mux(intake.row_write, intake.row_address.as_value(), address)),
+                one_port.write_data.eq(intake.features),
                 lanes.row.eq(one_port.read_data),
             ]
         m.submodules.queries = queries = WordMemory(features, 2 << word_bits)
         m.d.comb += [
             queries.write.eq(intake.query_write),
             queries.write_address.eq(intake.query_address),
-            queries.write_data.eq(self.i.payload.features),
+            queries.write_data.eq(intake.features),
             queries.read_address.eq(Cat(word[:word_bits], read.bank)),
             lanes.query.eq(queries.read_data),
         ]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, unsigned
+from typing import Any
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from lutloom_hw.attention.messages import InputWord, RowKind
 from lutloom_hw.stage import Block, bits_for
+
+PAUSE_CYCLES = 1
+"""After a query's last word, before another is taken."""
 
 
 class QueryToken(data.StructLayout):
@@ -77,6 +82,8 @@ class Intake(Block):
     i : In(stream.Signature(InputWord))
         A query waits while two are not yet done with their scores; a run waits until the run
         before it has read its last value.
+    features : Out(8 * lanes)
+        To be written, a clock after the word is taken.
     row_write : Out(1)
     row_address : Out(RowAddress)
     query_write : Out(1)
@@ -85,17 +92,20 @@ class Intake(Block):
     o : Out(stream.Signature(QueryToken))
         Queries whose words are all written; they lie in the two buffers by turns.
     may_write : In(1)
-        The memory of keys and values can be written in this clock; if not connected, always.
+        The memory of keys and values can be written in the next clock; if not connected, always.
     query_read : In(1)
-        A query's last word was read for the last time.
+        A query's last word is read for the last time, in the next clock at the latest.
     run_read : In(1)
-        A run's last value was read for the last time.
+        A run's last value is read for the last time, in the next clock at the latest.
 
-    Latency: 1 clock from a query's last word to its token.  Throughput: one word a clock.
+    Latency: ``latency_cycles``, 1 clock to the memories and 2 from a query's last word to its
+    token.  Throughput: one word a clock, and a clock's
+    pause after each query.
     """
 
     i: stream.Interface
     o: stream.Interface
+    features: Signal
     row_write: Signal
     row_address: data.View[RowAddress]
     query_write: Signal
@@ -104,7 +114,7 @@ class Intake(Block):
     query_read: Signal
     run_read: Signal
 
-    latency_cycles = 1
+    latency_cycles = 2
 
     def __init__(self, *, lanes: int, words: int, context: int, n_heads: int) -> None:
         self.words = words
@@ -113,6 +123,7 @@ class Intake(Block):
         super().__init__(
             {
                 "i": In(stream.Signature(InputWord(lanes=lanes, n_heads=n_heads))),
+                "features": Out(8 * lanes),
                 "row_write": Out(1),
                 "row_address": Out(RowAddress(context=context, words=words)),
                 "query_write": Out(1),
@@ -127,59 +138,85 @@ class Intake(Block):
     def _build(self, m: Module) -> None:
         word = self.i.payload
         index = Signal(range(self.words))
+        first, final = Signal(init=1), Signal(init=self.words == 1)  # words of a row
+        free = Signal(range(3), init=2)  # buffers of queries
+        closed = Signal()  # the run is all in and not yet read
+        pauses = Signal()  # a query's last word was taken: wait for what follows from it
+        is_query, takes_query, takes_row = Signal(), Signal(), Signal()
+        accepted = Signal()
+        m.d.comb += [
+            is_query.eq(word.kind == RowKind.QUERY),
+            takes_query.eq(~(closed | pauses | (first & (free == 0)))),
+            takes_row.eq(~(closed | pauses) & self.may_write),
+            self.i.ready.eq(Mux(is_query, takes_query, takes_row)),
+            accepted.eq(self.i.valid & self.i.ready),
+        ]
+        m.d.sync += [
+            pauses.eq(accepted & is_query & final),
+            free.eq(free + self.query_read - pauses),
+        ]
+        with m.If(accepted):
+            m.d.sync += [
+                index.eq(Mux(final, 0, index + 1)),
+                first.eq(final),
+                final.eq((index == self.words - 2) & ~final if self.words > 1 else 1),
+            ]
+        run_ends = self._write(m, accepted, is_query, index, final)
+        m.d.sync += closed.eq((closed & ~self.run_read) | run_ends)
+
+    def _write(
+        self, m: Module, accepted: Value, is_query: Value, index: Value, final: Value
+    ) -> Value:
+        """Write the word a clock later, and count rows; tell when a run's last word is written."""
+        word = Signal.like(self.i.payload, name="word", reset_less=True)
+        ends, number = Signal(reset_less=True), Signal(self._word_bits, reset_less=True)
+        query_write, row_write = Signal(), Signal()
+        m.d.sync += [
+            word.eq(self.i.payload),
+            ends.eq(final),
+            number.eq(index),
+            query_write.eq(accepted & is_query),
+            row_write.eq(accepted & ~is_query),
+        ]
         keys = Signal.like(self.row_address.row)
         values = Signal.like(self.row_address.row)
         newest = Signal.like(values)
-        free = Signal(range(3), init=2)  # buffers of queries
         buffer = Signal()
-        closed = Signal()  # the run is all in and not yet read
-        is_query, is_value = Signal(), Signal()
-        takes_buffer, row_done = Signal(), Signal()
-        accepted, takes_row = Signal(), Signal()
+        is_value = Signal()
         m.d.comb += [
-            is_query.eq(word.kind == RowKind.QUERY),
             is_value.eq(word.kind == RowKind.VALUE),
-            takes_row.eq(self.may_write | is_query),
-            self.i.ready.eq(~closed & ~(is_query & (index == 0) & (free == 0)) & takes_row),
-            accepted.eq(self.i.valid & self.i.ready),
-            row_done.eq(accepted & (index == self.words - 1)),
-            takes_buffer.eq(accepted & is_query & (index == 0)),
-            self.row_write.eq(accepted & ~is_query),
+            self.features.eq(word.features),
+            self.row_write.eq(row_write),
             self.row_address.is_value.eq(is_value),
-            self.row_address.word.eq(index),
+            self.row_address.word.eq(number),
             self.row_address.row.eq(Mux(is_value, values, keys)),
-            self.query_write.eq(accepted & is_query),
-            self.query_address.eq(Cat(index[: self._word_bits], buffer)),
+            self.query_write.eq(query_write),
+            self.query_address.eq(Cat(number, buffer)),
         ]
-        m.d.sync += free.eq(free + self.query_read - takes_buffer)
-        with m.If(self.run_read):
-            m.d.sync += closed.eq(0)
-        with m.If(accepted):
-            m.d.sync += index.eq(index + 1)
-        with m.If(row_done):
-            m.d.sync += index.eq(0)
-            with m.If(is_query):
-                m.d.sync += buffer.eq(~buffer)
-                with m.If(word.last):
-                    m.d.sync += [closed.eq(1), keys.eq(0), values.eq(0)]
-            with m.Elif(is_value):
+        with m.If(query_write & ends):
+            m.d.sync += buffer.eq(~buffer)
+            with m.If(word.last):
+                m.d.sync += [keys.eq(0), values.eq(0)]
+        with m.If(row_write & ends):
+            with m.If(is_value):
                 m.d.sync += [values.eq(values + 1), newest.eq(values)]
             with m.Else():
                 m.d.sync += keys.eq(keys + 1)
-        self._queue(m, row_done & is_query, buffer, newest)
+        self._queue(m, word, query_write & ends, buffer, newest)
+        return query_write & ends & word.last
 
-    def _queue(self, m: Module, put: Signal, buffer: Signal, newest: Signal) -> None:
+    def _queue(self, m: Module, word: Any, put: Value, buffer: Value, newest: Value) -> None:
         """Queue up to two tokens beside the two buffers."""
         tokens = Array(Signal(self._token, name=f"token{k}", reset_less=True) for k in range(2))
         turn = Signal()
         waiting = Signal(range(3))
         taken = Signal()
         for k in range(2):
-            with m.If(put & (buffer == k)):
+            with m.If(~waiting[1] & (buffer == k)):  # until it is put
                 m.d.sync += [
                     tokens[k].position.eq(newest),
-                    tokens[k].head.eq(self.i.payload.head),
-                    tokens[k].last.eq(self.i.payload.last),
+                    tokens[k].head.eq(word.head),
+                    tokens[k].last.eq(word.last),
                 ]
         m.d.comb += [
             self.o.valid.eq(waiting != 0),

@@ -17,6 +17,7 @@ from lutloom_hw.attention.memory import Multiplier
 from lutloom_hw.stage import Block
 
 _FEATURE_BITS = 8
+_COPIES_MAX = 4
 _SCORE_PRODUCT_BITS = 2 * _FEATURE_BITS - 1
 """Of -127 * 127 to 127 * 127, with sign."""
 
@@ -109,7 +110,7 @@ class Lanes(Block):
             for name in ("score", "sum", "first", "end")
         }
         self._add_scores(m, products, marks)
-        self._add_sums(m, products, weight, marks)
+        self._add_sums(m, products, weight, marks, self._copies(m))
 
     def _add_scores(self, m: Module, products: list[Value], marks: dict[str, Value]) -> None:
         """Add a word's products pair by pair, one level a clock, then words."""
@@ -131,18 +132,44 @@ class Lanes(Block):
             self.score_valid.eq(delay(m, score & end, 1, name="score_end", reset_less=False)),
         ]
 
+    def _copies(self, m: Module) -> list[tuple[Value, Value]]:
+        """Give marks for the sums, each for a few lanes: one would drive 250 flip-flops.
+
+        Equal flip-flops would be made one again.  These start, or reset, differently, which no sum
+        shows, as it starts anew with its first key.
+        """
+        n = min(_COPIES_MAX, self.lanes)
+        marks = []
+        for name in ("sum", "first"):
+            before = delay(
+                m, getattr(self, name), Multiplier.latency_cycles - 1, name=f"{name}_before"
+            )
+            copies = [
+                Signal(name=f"{name}_copy{k}", init=k & 1, reset_less=k > 1) for k in range(n)
+            ]
+            m.d.sync += [copy.eq(before) for copy in copies]
+            marks.append(copies)
+        return list(zip(*marks, strict=True))
+
     def _add_sums(
-        self, m: Module, products: list[Value], weight: Value, marks: dict[str, Value]
+        self,
+        m: Module,
+        products: list[Value],
+        weight: Value,
+        marks: dict[str, Value],
+        copies: list[tuple[Value, Value]],
     ) -> None:
-        sums = Signal.like(self.sums, name="accumulators", reset_less=True)
         total = Signal.like(self.total, name="total_weight", reset_less=True)
         with m.If(marks["sum"]):
             m.d.sync += total.eq(Mux(marks["first"], 0, total) - weight)
-            for lane, product in enumerate(products):
-                m.d.sync += sums[lane].eq(Mux(marks["first"], 0, sums[lane]) - product)
+        for lane, product in enumerate(products):
+            adds, first = copies[lane * len(copies) // self.lanes]
+            added = Signal(self.sums[lane].shape(), name=f"accumulator{lane}", reset_less=True)
+            m.d.comb += self.sums[lane].eq(added)
+            with m.If(adds):
+                m.d.sync += added.eq(Mux(first, 0, added) - product)
         ends = marks["sum"] & marks["end"]
         m.d.comb += [
-            self.sums.eq(sums),
             self.total.eq(total),
             self.sums_valid.eq(delay(m, ends, 1, name="sums_end", reset_less=False)),
         ]

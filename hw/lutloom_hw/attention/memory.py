@@ -72,7 +72,8 @@ class WordMemory(Block):
 class SinglePortMemory(Block):
     """Keep words behind one port: in a clock one is written or one is read.
 
-    UP5K's SPRAM is such a memory, of 16,384 words of 16 bits without initial contents.
+    UP5K's SPRAM is such a memory, of 16,384 words of 16 bits; it has no initial contents, so a word
+    must be written before it is read, and synthesis must be told to leave the contents out.
 
     Parameters
     ----------
@@ -110,9 +111,7 @@ class SinglePortMemory(Block):
         )
 
     def _build(self, m: Module) -> None:
-        m.submodules.memory = memory = Memory(
-            shape=unsigned(self.width), depth=self.depth, init=[], attrs={"ram_style": "huge"}
-        )
+        m.submodules.memory = memory = Memory(shape=unsigned(self.width), depth=self.depth, init=[])
         write, read = memory.write_port(), memory.read_port()
         m.d.comb += [
             write.en.eq(self.write),

@@ -54,7 +54,7 @@ class Sequencer(Block):
     words : int
         Words of a row.
     clocks_per_word : int
-        Clocks between two slots that end a sum, at least.
+        Clocks between two slots that end a sum, at least; 2 or more.
 
     Members
     -------
@@ -62,7 +62,8 @@ class Sequencer(Block):
     scored : In(1)
         The scores of a query are all known and the highest too, in the next clock.
     may_end : In(1)
-        There is room for one more word of answers.
+        There is room for one more word of answers; stays until one is issued.  Heard of a clock
+        later.
     ends_sum : Out(1)
         A slot that ends a sum is issued.
     slot : Out(Slot)
@@ -121,22 +122,20 @@ class Sequencer(Block):
         started, due = Signal(range(3)), Signal(range(3))  # banks in use; those all scored
         scores_bank, sums_bank = Signal(), Signal()  # of the pass to come
         starts_scores, starts_sums, idle, ends_pass = Signal(), Signal(), Signal(), Signal()
-        picks_scores, ends_scores, last_word = Signal(), Signal(), Signal()
+        picks_scores, bank_free = Signal(), Signal()
         first_sum, last_sum = Signal(), Signal()
         word, index = Signal.like(self.word), Signal.like(self.index)
-        wait = Signal(range(self.clocks_per_word))
-        rested = Signal(init=1)  # since the last slot that ended a sum
+        first_word, last_word = Signal(init=1), Signal(init=self.words == 1)
         of_bank = [Signal(self._pass, name=f"pass{k}", reset_less=True) for k in range(2)]
         current = Signal(self._pass, reset_less=True)  # pass of sums
         bank = Signal()
         m.d.comb += [
-            last_word.eq(word == self.words - 1),
-            self.ends_sum.eq(summing & last_sum & self.may_end & rested),
-            ends_scores.eq(scoring & last_word & addresses.last),
-            ends_pass.eq(ends_scores | (self.ends_sum & last_word)),
+            self.ends_sum.eq(summing & last_sum & self._can_end(m)),
+            ends_pass.eq(last_word & ((scoring & addresses.last) | self.ends_sum)),
             idle.eq(ends_pass | ~(scoring | summing)),
-            self.i.ready.eq(idle & (started < 2)),
-            picks_scores.eq(self.i.valid & (started < 2)),
+            bank_free.eq(~started[1]),
+            self.i.ready.eq(idle & bank_free),
+            picks_scores.eq(self.i.valid & bank_free),
             starts_scores.eq(idle & picks_scores),
             starts_sums.eq(idle & ~picks_scores & (due != 0)),
             addresses.start.eq(starts_scores),
@@ -147,52 +146,51 @@ class Sequencer(Block):
             started.eq(started + starts_scores - starts_sums),
             due.eq(due + self.scored - starts_sums),
         ]
-        with m.If(self.ends_sum):
-            m.d.sync += [wait.eq(self.clocks_per_word - 1), rested.eq(0)]
-        with m.Else():
-            m.d.sync += [wait.eq(wait - 1), rested.eq(rested | (wait == 1))]
-
+        with m.If(scoring | self.ends_sum):
+            m.d.sync += [
+                word.eq(Mux(last_word, 0, word + 1)),
+                first_word.eq(last_word),
+                last_word.eq((word == self.words - 2) & ~last_word if self.words > 1 else 1),
+            ]
         chosen = Signal(self._pass)
         m.d.comb += chosen.eq(Mux(sums_bank, of_bank[1].as_value(), of_bank[0].as_value()))
-        with m.If(scoring):
-            m.d.sync += word.eq(Mux(last_word, 0, word + 1))
-            with m.If(last_word):
-                m.d.sync += index.eq(index + 1)
-        with m.Elif(self.slot.sum):
-            m.d.sync += [index.eq(index - 1), last_sum.eq(index == 1), first_sum.eq(last_sum)]
-            with m.If(last_sum):
-                m.d.sync += [
-                    word.eq(word + 1),
-                    index.eq(current.last_index),
-                    last_sum.eq(current.last_index == 0),
-                ]
-        with m.If(idle):
-            m.d.sync += [scoring.eq(0), summing.eq(0), word.eq(0), index.eq(0)]
-        with m.If(starts_scores):
-            m.d.sync += [scoring.eq(1), bank.eq(scores_bank), scores_bank.eq(~scores_bank)]
-        with m.If(starts_sums):
+        with m.If(idle):  # what is not started may be set to anything
             m.d.sync += [
-                summing.eq(1),
-                bank.eq(sums_bank),
-                sums_bank.eq(~sums_bank),
+                scoring.eq(picks_scores),
+                summing.eq(starts_sums),
+                bank.eq(Mux(picks_scores, scores_bank, sums_bank)),
                 current.eq(chosen),
-                index.eq(chosen.last_index),
+                index.eq(Mux(picks_scores, 0, chosen.last_index)),
                 first_sum.eq(1),
                 last_sum.eq(chosen.last_index == 0),
             ]
-        for k in range(2):
-            with m.If(starts_scores & (scores_bank == k)):
+        with m.Elif(scoring):
+            m.d.sync += index.eq(index + last_word)
+        with m.Elif(self.ends_sum):
+            m.d.sync += [
+                index.eq(current.last_index),
+                first_sum.eq(1),
+                last_sum.eq(current.last_index == 0),
+            ]
+        with m.Elif(~last_sum):
+            m.d.sync += [index.eq(index - 1), first_sum.eq(0), last_sum.eq(index == 1)]
+        m.d.sync += [
+            scores_bank.eq(scores_bank ^ starts_scores),
+            sums_bank.eq(sums_bank ^ starts_sums),
+        ]
+        for k in range(2):  # until the pass starts, and until it ends
+            with m.If(bank_free & (scores_bank == k)):
                 m.d.sync += [
                     of_bank[k].head.eq(self.i.payload.head),
                     of_bank[k].last.eq(self.i.payload.last),
                 ]
-            with m.If(ends_scores & (bank == k)):
+            with m.If(scoring & (bank == k)):
                 m.d.sync += of_bank[k].last_index.eq(index)
         m.d.comb += [
             self.slot.score.eq(scoring),
             self.slot.sum.eq(summing & (~last_sum | self.ends_sum)),
             self.slot.bank.eq(bank),
-            self.slot.first.eq(Mux(scoring, word == 0, first_sum)),
+            self.slot.first.eq(Mux(scoring, first_word, first_sum)),
             self.slot.end.eq((scoring & last_word) | self.ends_sum),
             self.slot.opens.eq(index == 0),
             self.slot.closes.eq(ends_pass),
@@ -202,3 +200,14 @@ class Sequencer(Block):
             self.word.eq(word),
             self.index.eq(index),
         ]
+
+    def _can_end(self, m: Module) -> Signal:
+        """Tell whether the divider and the queue of answers may be given a word."""
+        wait = Signal(range(self.clocks_per_word))
+        rested, can_end = Signal(init=1), Signal(init=1)
+        rests = rested | (wait == 1)
+        with m.If(self.ends_sum):
+            m.d.sync += [wait.eq(self.clocks_per_word - 1), rested.eq(0), can_end.eq(0)]
+        with m.Else():
+            m.d.sync += [wait.eq(wait - 1), rested.eq(rests), can_end.eq(rests & self.may_end)]
+        return can_end

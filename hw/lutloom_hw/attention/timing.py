@@ -5,6 +5,7 @@ its issue, in rank 0, a slot passes one rank a clock and never stops::
 
     0   score memory is read (sums)
     2   score and highest score enter the weight stage; the key's address is known
+    7   a word that enters now is written when the next rank reads
     8   row memory and query memory are read
     9   weight leaves its stage; factors are chosen
     11  products
@@ -20,13 +21,19 @@ from dataclasses import dataclass
 from lutloom.attention.config import AttentionConfig
 from lutloom.attention.integer import seen_keys
 from lutloom_hw.attention.exponent import WeightStage
+from lutloom_hw.attention.intake import PAUSE_CYCLES, Intake
+from lutloom_hw.attention.sequencer import Sequencer
 from lutloom_hw.attention_options import RowMemory
 
 SCORE_RANK = 2
 """Score memory and its register."""
 FACTOR_RANK = SCORE_RANK + WeightStage.latency_cycles
 READ_RANK = FACTOR_RANK - 1
+ENTRY_RANK = READ_RANK - 1
+"""A word that enters at this rank's clock is written at that of the read."""
 PRODUCT_RANK = FACTOR_RANK + 2
+_TOKEN_CYCLES = Intake.latency_cycles + Sequencer.latency_cycles
+"""From a query's last word to its first slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +46,6 @@ class Timing:
     lanes : int
     clocks_per_word, divider_latency_cycles : int
         Of the divider.
-    queue_latency_cycles : int
-        Of the queue of answers.
     row_memory : {"block", "single_port"}
         With ``single_port`` a word of a key or value enters only in a clock in which none is read.
     """
@@ -49,7 +54,6 @@ class Timing:
     lanes: int
     clocks_per_word: int
     divider_latency_cycles: int
-    queue_latency_cycles: int
     row_memory: RowMemory = "block"
 
     @property
@@ -75,12 +79,16 @@ class Timing:
     @property
     def answer_latency_cycles(self) -> int:
         """Clocks from the slot that ends a sum to the word of answers at the engine's output."""
-        return self.stages_latency_cycles + self.queue_latency_cycles
+        return self.stages_latency_cycles + self.words_in_flight
 
     @property
     def words_in_flight(self) -> int:
-        """Words of answers between the lanes and the output when nothing waits."""
-        return -(-(self.answer_latency_cycles + 1) // self.clocks_per_word)
+        """Words of answers between the lanes and the output when nothing waits.
+
+        A word takes a clock for each place of their queue, and the sequencer knows two clocks
+        later that it has left.
+        """
+        return -(-(self.stages_latency_cycles + 2) // (self.clocks_per_word - 1))
 
     def useful_slots(self, n_positions: int) -> int:
         """Count the slots of a run: two passes over every key seen, a slot for each word.
@@ -139,7 +147,7 @@ class Timing:
         int
             Less than :meth:`cycles`: the next run loads while the last answers leave.
         """
-        return self._last_issue(n_positions) + READ_RANK + 1
+        return self._last_issue(n_positions) + ENTRY_RANK + 1
 
     def _last_issue(self, n_positions: int) -> int:
         """Follow the passes: the next query's scores first, or else the sums that are due."""
@@ -153,12 +161,12 @@ class Timing:
             scores_at = sums_at = None
             if len(scored) < min(n_positions, n_summed + 2):
                 next_loaded = self._loaded(n_positions, loaded, scored, issued)
-                scores_at = max(free, next_loaded + 2)
+                scores_at = max(free, next_loaded + _TOKEN_CYCLES)
             if n_summed < len(scored):
                 sums_at = max(free, scored[n_summed] + self.score_rank + 1)
             if scores_at is not None and (sums_at is None or scores_at <= sums_at):
                 loaded.append(next_loaded)
-                issued = [span for span in issued if span.stop + READ_RANK > next_loaded]
+                issued = [span for span in issued if span.stop + ENTRY_RANK > next_loaded]
                 free = scores_at + self.words * seen[len(scored)]
                 issued.append(range(scores_at, free))
                 scored.append(free - 1)
@@ -180,16 +188,16 @@ class Timing:
         rows_before = 2
         if self.config.mode == "set":
             rows_before = 0 if query else 2 * n_positions
-        clock = loaded[-1] if loaded else -1
+        clock = loaded[-1] + PAUSE_CYCLES if loaded else -1
         left = rows_before * self.words
         if self.row_memory == "single_port":
             for span in issued:
-                free = max(0, span.start + READ_RANK - clock - 1)
+                free = max(0, span.start + ENTRY_RANK - clock - 1)
                 if free >= left:
                     break
                 left -= free
-                clock = max(clock, span.stop + READ_RANK - 1)
+                clock = max(clock, span.stop + ENTRY_RANK - 1)
         first = clock + left + 1
         if query >= 2:
-            first = max(first, scored[query - 2] + READ_RANK + 1)
+            first = max(first, scored[query - 2] + ENTRY_RANK + 1)
         return first + self.words - 1

@@ -239,13 +239,12 @@ class BinaryAttentionEngine(Block):
         """Write rows to the memories of queries, keys and values, and read them."""
         layer = self.layer
         depth = layer.config.context
-        row = self.i.payload.features.as_value()
         code = unsigned(layer.code_bits)
         m.submodules.queries = queries = WordMemory(code, 2)
         m.submodules.keys = keys = WordMemory(code, depth)
         m.submodules.value_rows = values = WordMemory(unsigned(layer.value_bits), depth)
         is_value = intake.row_address.is_value
-        m.d.comb += [memory.write_data.eq(row) for memory in (queries, keys, values)]
+        m.d.comb += [memory.write_data.eq(intake.features) for memory in (queries, keys, values)]
         m.d.comb += [
             queries.write.eq(intake.query_write),
             queries.write_address.eq(intake.query_address),

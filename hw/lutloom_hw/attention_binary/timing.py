@@ -20,12 +20,15 @@ import numpy as np
 
 from lutloom.attention.binary import BinaryAttention, Codes, count_equal_bits
 from lutloom.attention.integer import seen_keys
+from lutloom_hw.attention.intake import PAUSE_CYCLES, Intake
 from lutloom_hw.attention_binary.candidates import BEHIND_RANK, FOUND_RANK, count_candidates
+from lutloom_hw.attention_binary.sequencer import ScoreSequencer
 
 SCORE_READ_RANK = 1
 LIST_CYCLES = 3
 """From the rank at which a query's last score is compared to the first slot of its list."""
 VALUE_READ_RANK = FOUND_RANK
+_TOKEN_CYCLES = Intake.latency_cycles + ScoreSequencer.latency_cycles
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +136,13 @@ class BinaryTiming:
             rows_before = 2
             if config.mode == "set":
                 rows_before = 0 if query else 2 * n_positions
-            loaded.append((loaded[-1] if query else -1) + rows_before + 1)
-            first = loaded[-1] + 2
+            loaded.append((loaded[-1] + PAUSE_CYCLES if query else -1) + rows_before + 1)
+            first = loaded[-1] + _TOKEN_CYCLES
             if query:
                 first = max(first, scored[-1] + 1)
             if query >= 2:
                 loaded[-1] = max(loaded[-1], scored[query - 2] + 1)
-                first = max(first, loaded[-1] + 2, summed[query - 2] + 2)
+                first = max(first, loaded[-1] + _TOKEN_CYCLES, summed[query - 2] + 2)
             scored.append(first + seen[query] - 1)
             free = scored[-1] + self.score_rank + LIST_CYCLES
             if query:

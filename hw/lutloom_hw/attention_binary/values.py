@@ -100,16 +100,16 @@ class ValueSums(Block):
         weighs = delay(m, ~level[3], 2, name="weighs")
         fine, coarse = left[:2], delay(m, left[2], 1, name="coarse_shift")
         weight = self._shift(m, Const(1, signed(2)), fine, coarse, "weight")
-        sums = Signal.like(self.sums, name="accumulators", reset_less=True)
         total = Signal.like(self.total, name="total_weight", reset_less=True)
         with m.If(adds):
             m.d.sync += total.eq(Mux(first, 0, total) + Mux(weighs, weight, 0).as_unsigned())
         for lane, feature in enumerate(self._features(m)):
             shifted = self._shift(m, feature, fine, coarse, f"feature{lane}")
+            added = Signal(self.sums[lane].shape(), name=f"accumulator{lane}", reset_less=True)
+            m.d.comb += self.sums[lane].eq(added)
             with m.If(adds):
-                m.d.sync += sums[lane].eq(Mux(first, 0, sums[lane]) + Mux(weighs, shifted, 0))
+                m.d.sync += added.eq(Mux(first, 0, added) + Mux(weighs, shifted, 0))
         m.d.comb += [
-            self.sums.eq(sums),
             self.total.eq(total),
             self.valid.eq(delay(m, adds & end, 1, name="sums_end", reset_less=False)),
         ]

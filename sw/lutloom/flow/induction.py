@@ -51,6 +51,7 @@ splitnets
 design -stash gate
 design -copy-from gate -as gate gate
 design -copy-from gold -as gold gold
+setundef -undriven -zero gold gate
 equiv_make -blacklist {unread} -make_assert gold gate start
 sat -verify -prove-asserts -set-init-zero -seq 1 start
 equiv_make -blacklist {unread} gold gate equal

@@ -25,6 +25,7 @@ from lutloom.errors import InvalidRecipeError, ToolError
 from lutloom.flow.bitstream import pack, routed_names, sha256_of, unpacks
 from lutloom.flow.devices import Device, larger_devices
 from lutloom.flow.results import Fmax, SeedResult
+from lutloom.flow.style import PIPELINE, Style
 from lutloom.flow.synth import FLAT_JSON, Synthesis
 from lutloom.flow.toolchain import Command, Outcome, log_lines, run_each
 
@@ -110,7 +111,7 @@ def check_fit(synthesis: Synthesis, device: Device) -> None:
         ("flip-flops", need.ff, device.ff),
     ):
         if needed > there:
-            raise _too_large(device, what, needed, there, need.lut4, need.ff)
+            raise _too_large(synthesis.style, device, what, needed, there, need.lut4, need.ff)
     for what, needed, there in (
         ("multipliers", need.dsp, device.dsp),
         ("block memories", need.bram, device.bram),
@@ -119,24 +120,24 @@ def check_fit(synthesis: Synthesis, device: Device) -> None:
         if needed > there:
             raise InvalidRecipeError(
                 f"device {device.name}: the design needs {needed} {what}, {device.name} has "
-                f"{there}; lower 'lanes' or the context, or choose a larger device"
+                f"{there}; lower '{synthesis.style.smaller}' or the context, or choose a larger "
+                "device"
             )
     if synthesis.pins > device.pins:
-        option = "features_per_beat" if synthesis.style.blocks else "pixels_per_beat"
         raise InvalidRecipeError(
             f"device {device.name}: the design must have at most {device.pins} pins, "
-            f"not {synthesis.pins}; lower '{option}'"
+            f"not {synthesis.pins}; lower '{synthesis.style.narrower}'"
         )
 
 
 def _too_large(
-    device: Device, what: str, needed: int, there: int, lut4: int, ff: int
+    style: Style, device: Device, what: str, needed: int, there: int, lut4: int, ff: int
 ) -> InvalidRecipeError:
     others = larger_devices(device, max(lut4, needed), max(ff, needed))
     remedy = f" or choose {others[0]}" if others else ""
     return InvalidRecipeError(
         f"device {device.name}: the design needs {needed:,} {what}, {device.name} has {there:,}; "
-        f"lower 'widths'{remedy}"
+        f"lower '{style.smaller}'{remedy}"
     )
 
 
@@ -210,7 +211,7 @@ def _describe_path(report: _Report) -> str:
     return words
 
 
-def _judge(outcome: Outcome, device: Device, seed: int) -> SeedResult:
+def _judge(outcome: Outcome, device: Device, seed: int, style: Style = PIPELINE) -> SeedResult:
     """Turn one run into a result; raise for a fault that no seed would cure."""
     cpu_s = round(outcome.cpu_s, 1)
     log = log_lines(outcome.command.log_path)
@@ -237,7 +238,7 @@ def _judge(outcome: Outcome, device: Device, seed: int) -> SeedResult:
         needed, there = used.get(name, (0, 1))
         if needed > there:
             what = "flip-flops" if name == "TRELLIS_FF" else "logic cells"
-            raise _too_large(device, what, needed, there, needed, 0)
+            raise _too_large(style, device, what, needed, there, needed, 0)
     reason = outcome.last_words()
     if outcome.exit_status < 0 or not re.search(r"rout|place", reason, re.IGNORECASE):
         raise ToolError(
@@ -288,7 +289,7 @@ def place_and_route(
     results: dict[int, SeedResult] = {}
     for outcome in run_each(list(commands.values()), parallel):
         seed = by_log[outcome.command.log]
-        results[seed] = _judge(outcome, device, seed)
+        results[seed] = _judge(outcome, device, seed, synthesis.style)
         if on_seed is not None:
             on_seed(results[seed])
     ordered = [results[seed] for seed in commands]

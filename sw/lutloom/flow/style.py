@@ -37,6 +37,8 @@ class Style:
         the same clock; so neither first contents nor such a read need logic.
     blocks : bool
         Whether block memories and multipliers are allowed.
+    smaller, narrower : str
+        The option that makes a design smaller, and the one that needs fewer pins.
     """
 
     flattened: str
@@ -47,6 +49,8 @@ class Style:
     registers: str = ""
     memories: str = ""
     blocks: bool = False
+    smaller: str = "widths"
+    narrower: str = "pixels_per_beat"
 
 
 def pipeline_part_of(module_name: str) -> str:
@@ -120,6 +124,8 @@ ATTENTION = Style(
     registers="=*.gate",
     memories="=*.rows =*.queries =*.memory =*.keys =*.value_rows",
     blocks=True,
+    smaller="lanes",
+    narrower="features_per_beat",
 )
 """Attention engines: multipliers and block memories, each in a module of its own."""
 

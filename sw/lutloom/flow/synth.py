@@ -161,15 +161,15 @@ def synthesise(
     """
     write_text(folder / RTL, _keep_names(rtlil) if family == "ice40" else rtlil)
     write_text(folder / "wide_ice40.v", (MODELS / "wide_ice40.v").read_text())
-    script = _script(style).format(
+    script = _script(style, rtlil).format(
         top=top,
         flip_flops=_FLIP_FLOPS[family],
         cells=_CELLS[family],
         synthesis=style.synthesis[family],
         mapped=style.mapped,
-        flattened=style.flattened,
-        registers=style.registers,
-        memories=style.memories,
+        flattened=_present(style.flattened, rtlil) or style.flattened,
+        registers=_present(style.registers, rtlil),
+        memories=_present(style.memories, rtlil),
         **{name: value for name, value in globals().items() if name.isupper()},
     )
     write_text(folder / "synth.ys", script)
@@ -186,14 +186,20 @@ def synthesise(
     )
 
 
-def _script(style: Style) -> str:
+def _present(selection: str, rtlil: str) -> str:
+    """Keep the modules of a selection that a design has: Yosys warns of each other one."""
+    last_names = set(re.findall(r"^module \\\S*\.(\S+)$", rtlil, re.MULTILINE))
+    return " ".join(word for word in selection.split() if word.removeprefix("=*.") in last_names)
+
+
+def _script(style: Style, rtlil: str) -> str:
     """Put together what Yosys is told."""
     parts = [_BEGIN]
     if style.mapped:
         parts.append(_MAP_TABLES)
-    if style.registers:
+    if _present(style.registers, rtlil):
         parts.append(_FREE_MEMORIES)
-    if style.memories:
+    if _present(style.memories, rtlil):
         parts.append(_FREE_COLLISIONS)
     parts.append(_SYNTHESISE)
     if style.mapped:

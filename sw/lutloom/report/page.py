@@ -6,20 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-import jinja2
-
 from lutloom.compare.ladder import EXPLANATIONS
 from lutloom.compare.results import ExecutorName
 from lutloom.errors import MissingExtraError
 from lutloom.files.atomic import write_json, write_text
+from lutloom.report.environment import DASH, make_environment
 from lutloom.report.picture import png_data_uri
 from lutloom.report.plots import draw_plots, part_names
 from lutloom.report.results import ModelReport, Report
 
 CONFUSION_CLASSES_MAX = 16
 """Above this a confusion matrix is no longer readable and is left out."""
-
-DASH = "\N{EN DASH}"
 
 
 def write_report(results: Report, path: Path) -> Path:
@@ -81,26 +78,6 @@ def render_page(results: Report) -> str:
     )
 
 
-def make_environment() -> jinja2.Environment:
-    """Make what renders a template, with the filters all pages use.
-
-    Returns
-    -------
-    jinja2.Environment
-    """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("lutloom.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        percent=_percent, count=_count, fixed=_fixed, rate=_rate, seconds=_seconds, short=_short
-    )
-    return environment
-
-
 def _executor_rows(models: Sequence[ModelReport]) -> list[dict[str, Any]]:
     """Line executors up over all models: one row an executor, one cell a model."""
     titles: dict[ExecutorName, str] = {}
@@ -131,35 +108,3 @@ def _confusion(model: ModelReport) -> list[list[dict[str, Any]]]:
         ]
         for i, row in enumerate(matrix)
     ]
-
-
-def _percent(share: float | None, digits: int = 2) -> str:
-    return DASH if share is None else f"{100 * share:.{digits}f} %"
-
-
-def _count(number: int | None) -> str:
-    return DASH if number is None else f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
-
-
-def _fixed(number: float | None, digits: int = 1) -> str:
-    return DASH if number is None else f"{number:.{digits}f}"
-
-
-def _rate(per_second: float | None) -> str:
-    """Write a rate with three figures and a unit people say."""
-    if per_second is None:
-        return DASH
-    for unit, size in ((" M", 1e6), (" k", 1e3)):
-        if per_second >= size:
-            return f"{per_second / size:.3g}{unit}"
-    return f"{per_second:.3g}"
-
-
-def _seconds(value: float | None) -> str:
-    if value is None:
-        return DASH
-    return f"{value:.1f} s" if value < 100 else f"{int(value) // 60} min {int(value) % 60:02d} s"
-
-
-def _short(digest: str, length: int = 16) -> str:
-    return digest if len(digest) <= length else f"{digest[:length]}…"
