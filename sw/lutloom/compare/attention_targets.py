@@ -26,6 +26,8 @@ from lutloom_sim.attention_result import AttentionSimulation
 Watch = Callable[[float, float, str], None]
 
 _LANES = {"ice40": 2, "ecp5": 8}
+_FEATURES_PER_BEAT_MAX = 8
+"""On ECP5, where wider beats need more pins than there are."""
 
 
 def options_for(
@@ -45,7 +47,7 @@ def options_for(
         2 on iCE40, 8 on ECP5.
     n_engines : int
     features_per_beat : int, optional
-        1 on iCE40, which has few pins; on ECP5 a whole word.
+        1 on iCE40, which has few pins; on ECP5 a whole word up to eight.
     single_port : bool
         Keys and values in single-port memory.
 
@@ -54,10 +56,13 @@ def options_for(
     AttentionOptions
     """
     family = DEVICES[device].family if device in DEVICES else "ecp5"
+    lanes = _LANES[family] if lanes is None else lanes
     if features_per_beat is None and family == "ice40":
         features_per_beat = 1
+    elif features_per_beat is None and lanes > _FEATURES_PER_BEAT_MAX:
+        features_per_beat = _FEATURES_PER_BEAT_MAX
     return AttentionOptions(
-        lanes=_LANES[family] if lanes is None else lanes,
+        lanes=lanes,
         n_engines=n_engines,
         features_per_beat=features_per_beat,
         row_memory="single_port" if single_port else "block",

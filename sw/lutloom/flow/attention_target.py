@@ -38,6 +38,9 @@ from lutloom.flow.tools import identify
 from lutloom.flow.wiring import prove_wiring
 from lutloom_hw.attention_options import AttentionOptions
 
+PART_TIME_LIMIT_S = 60.0
+"""Wall time SAT gets for one part; all but multipliers made of LUTs need some seconds."""
+
 
 def synthesise_attention(
     layer: IntegerAttention | BinaryAttention,
@@ -112,7 +115,8 @@ def prove_attention(synthesis: Synthesis, *, parallel: int | None = None) -> tup
     Returns
     -------
     tuple of PartProof
-        Parts with a memory or a multiplier are in it as not proven.
+        Parts with a memory or a multiplier are in it as not proven, as are those on which SAT
+        takes longer than :data:`PART_TIME_LIMIT_S`.
 
     Raises
     ------
@@ -122,7 +126,7 @@ def prove_attention(synthesis: Synthesis, *, parallel: int | None = None) -> tup
         If a tool fails, or a cell's model differs from the vendor's.
     """
     folder = synthesis.folder
-    parts = prove_parts(synthesis, parallel=parallel)
+    parts = prove_parts(synthesis, parallel=parallel, time_limit_s=PART_TIME_LIMIT_S)
     wiring = prove_wiring(read_netlist(folder / RTL_JSON), read_netlist(folder / NETLIST_JSON))
     return (*parts, wiring, prove_cells(synthesis.family, folder))
 
