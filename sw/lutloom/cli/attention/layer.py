@@ -36,7 +36,8 @@ Engines = Annotated[
 FeaturesPerBeat = Annotated[
     int | None,
     typer.Option(
-        metavar="N", min=1, max=64, help="Features in one beat at the ports; default: all lanes.",
+        metavar="N", min=1, max=64,
+        help="Features in one beat at the ports; default: all lanes, fewer where pins are few.",
         show_default=False,
     ),
 ]  # fmt: skip
@@ -44,7 +45,7 @@ SinglePort = Annotated[
     bool,
     typer.Option(
         "--single-port",
-        help="Keys and values in single-port memory: UP5K's SPRAM; any length fits.",
+        help="Keys and values in single-port memory, such as UP5K's SPRAM.",
     ),
 ]
 RowsFile = Annotated[
