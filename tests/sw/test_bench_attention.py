@@ -12,6 +12,7 @@ from synthetic_attention_report import make_target
 
 from lutloom.bench import attention, attention_accuracy
 from lutloom.bench.__main__ import main
+from lutloom.errors import ToolError
 from lutloom.language.small_model import Corpus, SmallModel
 from lutloom.language.tokenizer import train_tokenizer
 
@@ -66,6 +67,8 @@ def test_chips_are_given_what_was_simulated(
 
     def judge(layer: Any, batch: Any, device: str, **options: Any) -> Any:
         asked.append({"layer": layer, "batch": batch, "device": device, **options})
+        if device == "hx8k":
+            raise ToolError("yosys: must end with status 0")
         return make_target(device)
 
     monkeypatch.setattr(attention, "judge_target", judge)
@@ -73,7 +76,8 @@ def test_chips_are_given_what_was_simulated(
     monkeypatch.setattr(attention, "SETS", 1)
     monkeypatch.setattr("lutloom.compare.attention_orders.ORDERS_DRAWN", 5)
     chips = (attention.Chip("int8", "25k", 8), attention.Chip("binary", "up5k", 2),
-             attention.Chip("int8", "up5k", 2, single_port=True))  # fmt: skip
+             attention.Chip("int8", "up5k", 2, single_port=True),
+             attention.Chip("int8", "hx8k", 1))  # fmt: skip
     monkeypatch.setattr(attention, "CHIPS", chips)
     patterns = (("causal", 1), ("local", 8))
     monkeypatch.setattr(attention, "measure_cycles", lambda **options: attention_cycles(
@@ -87,9 +91,12 @@ def test_chips_are_given_what_was_simulated(
     ]  # fmt: skip
     assert [point["distinct"] for point in figures["orders"]] == [1] * 6
     assert all(point["cycles"] == point["formula_cycles"] for point in figures["cycles"])
-    assert [target["single_port"] for target in figures["targets"]] == [False, False, True]
-    assert [list(one["seeds"]) for one in asked] == [[1, 2]] * 3
-    assert [one["options"].row_memory for one in asked] == ["block", "block", "single_port"]
+    assert [target["single_port"] for target in figures["targets"]] == [False, False, True, False]
+    assert figures["targets"][3]["error"] == "yosys: must end with status 0"
+    assert [list(one["seeds"]) for one in asked] == [[1, 2]] * 4
+    assert [one["options"].row_memory for one in asked] == ["block", "block", "single_port"] + [
+        "block"
+    ]
     assert asked[0]["layer"] is asked[2]["layer"]
     assert asked[1]["batch"].query.dtype == "uint64"
     assert figures["ladder"]["L1"]["state"] == figures["ladder"]["L3"]["state"] == "passed"

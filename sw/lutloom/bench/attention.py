@@ -34,6 +34,7 @@ from lutloom.compare.attention_orders import count_orders
 from lutloom.compare.attention_results import AttentionTarget
 from lutloom.compare.attention_road import simulate_layer
 from lutloom.compare.attention_targets import attention_ladder, judge_target, options_for
+from lutloom.errors import LutloomError
 from lutloom.language.attention_binary_loop import calibrate_binary_blocks
 from lutloom.language.attention_capture import AttentionRows, capture_attention
 from lutloom.language.attention_loop import calibrate_blocks
@@ -127,7 +128,8 @@ def measure(n_seeds: int, say: Callable[[str], None]) -> dict[str, Any]:
         say(f"{found.engine}: {found.differing:,} of {found.compared:,} integers differ")
     cycles = measure_cycles(options=options)
     orders = count_orders(SETS)
-    targets = _judge_chips(layers, batches, n_seeds, say)
+    judged = _judge_chips(layers, batches, n_seeds, say)
+    targets = [found for found in judged if isinstance(found, AttentionTarget)]
     ladder = attention_ladder(loop=loop, simulations=simulations, targets=targets)
     return {
         "corpus": corpus.name,
@@ -144,8 +146,8 @@ def measure(n_seeds: int, say: Callable[[str], None]) -> dict[str, Any]:
         "cycles": msgspec.to_builtins(cycles),
         "orders": msgspec.to_builtins(orders),
         "targets": [
-            {"single_port": chip.single_port, **msgspec.to_builtins(target)}
-            for chip, target in zip(CHIPS, targets, strict=True)
+            {"single_port": chip.single_port, **_describe(chip, found)}
+            for chip, found in zip(CHIPS, judged, strict=True)
         ],
         "ladder": msgspec.to_builtins(ladder),
     }
@@ -158,21 +160,34 @@ def _integers(
     return AttentionBatch(*(np.ascontiguousarray(part.swapaxes(0, 1)) for part in parts))
 
 
+def _describe(chip: Chip, found: AttentionTarget | str) -> dict[str, Any]:
+    """Give what a chip made of its layer, or why it made nothing."""
+    if isinstance(found, str):
+        return {"kind": chip.kind, "device": chip.device, "lanes": chip.lanes, "error": found}
+    described: dict[str, Any] = msgspec.to_builtins(found)
+    return described
+
+
 def _judge_chips(
     layers: dict[str, Any],
     batches: dict[str, AttentionBatch],
     n_seeds: int,
     say: Callable[[str], None],
-) -> list[AttentionTarget]:
-    targets = []
+) -> list[AttentionTarget | str]:
+    targets: list[AttentionTarget | str] = []
     for chip in CHIPS:
-        options = options_for(chip.device, lanes=chip.lanes, single_port=chip.single_port)
-        with tempfile.TemporaryDirectory() as folder:
-            target = judge_target(
-                layers[chip.kind].layer, batches[chip.kind], chip.device, options=options,
-                folder=Path(folder), seeds=range(1, n_seeds + 1),
-                seed_time_limit_s=SEED_TIME_LIMIT_S,
-            )  # fmt: skip
+        try:
+            options = options_for(chip.device, lanes=chip.lanes, single_port=chip.single_port)
+            with tempfile.TemporaryDirectory() as folder:
+                target = judge_target(
+                    layers[chip.kind].layer, batches[chip.kind], chip.device, options=options,
+                    folder=Path(folder), seeds=range(1, n_seeds + 1),
+                    seed_time_limit_s=SEED_TIME_LIMIT_S,
+                )  # fmt: skip
+        except LutloomError as error:
+            targets.append(str(error))
+            say(f"{chip.kind} on {chip.device}, {chip.lanes} lanes: {error}")
+            continue
         targets.append(target)
         result = target.result
         clock = f"{result.fmax_mhz.min:.0f} / {result.fmax_mhz.median:.0f} MHz" if (

@@ -35,6 +35,9 @@ class Style:
     memories : str
         Modules whose memory is never read before it is written, and never where it is written in
         the same clock; so neither first contents nor such a read need logic.
+    unkept : str
+        A register that starts at 1 and whose name is not kept on iCE40: Yosys 0.70 may give it two
+        drivers.
     blocks : bool
         Whether block memories and multipliers are allowed.
     smaller, narrower : str
@@ -48,6 +51,7 @@ class Style:
     parts: tuple[str, ...] = ()
     registers: str = ""
     memories: str = ""
+    unkept: str = ""
     blocks: bool = False
     smaller: str = "widths"
     narrower: str = "pixels_per_beat"
@@ -123,6 +127,7 @@ ATTENTION = Style(
     part_of=attention_part_of,
     registers="=*.gate",
     memories="=*.rows =*.queries =*.memory =*.keys =*.value_rows",
+    unkept="spare",
     blocks=True,
     smaller="lanes",
     narrower="features_per_beat",

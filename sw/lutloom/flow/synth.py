@@ -159,7 +159,7 @@ def synthesise(
     ToolError
         If Yosys fails, makes a cell that has no proven model, or adds one in flattening.
     """
-    write_text(folder / RTL, _keep_names(rtlil) if family == "ice40" else rtlil)
+    write_text(folder / RTL, _keep_names(rtlil, style) if family == "ice40" else rtlil)
     write_text(folder / "wide_ice40.v", (MODELS / "wide_ice40.v").read_text())
     script = _script(style, rtlil).format(
         top=top,
@@ -207,12 +207,13 @@ def _script(style: Style, rtlil: str) -> str:
     return "".join([*parts, _END])
 
 
-def _keep_names(rtlil: str) -> str:
+def _keep_names(rtlil: str, style: Style) -> str:
     """Keep the names of registers that start at 1, which iCE40 stores inverted.
 
     Without, synthesis forgets the wire behind the inverter, and no proof could match it.
     """
-    starts_at_one = re.compile(r"^(  attribute \\init \d+'[01]*1[01]*\n)(?=  wire )", re.MULTILINE)
+    kept = rf"(?=  wire (?!.*\\{style.unkept}$))" if style.unkept else r"(?=  wire )"
+    starts_at_one = re.compile(rf"^(  attribute \\init \d+'[01]*1[01]*\n){kept}", re.MULTILINE)
     return starts_at_one.sub(r"\1  attribute \\keep 1\n", rtlil)
 
 
