@@ -94,9 +94,8 @@ def test_chips_are_given_what_was_simulated(
     assert [target["single_port"] for target in figures["targets"]] == [False, False, True, False]
     assert figures["targets"][3]["error"] == "yosys: must end with status 0"
     assert [list(one["seeds"]) for one in asked] == [[1, 2]] * 4
-    assert [one["options"].row_memory for one in asked] == ["block", "block", "single_port"] + [
-        "block"
-    ]
+    memories = [one["options"].row_memory for one in asked]
+    assert memories == ["block", "block", "single_port", "block"]
     assert asked[0]["layer"] is asked[2]["layer"]
     assert asked[1]["batch"].query.dtype == "uint64"
     assert figures["ladder"]["L1"]["state"] == figures["ladder"]["L3"]["state"] == "passed"
