@@ -34,3 +34,7 @@ class MissingExtraError(LutloomError):
 
 class MismatchError(LutloomError):
     """Report two executors of the same network that gave different answers."""
+
+
+class BoardError(LutloomError):
+    """Report a board that is not there, does not answer, or is not what it should be."""

@@ -1,0 +1,1 @@
+"""Whole designs for boards: a serial link, a frame buffer, a classifier, lights."""
