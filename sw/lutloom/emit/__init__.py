@@ -5,13 +5,19 @@ from lutloom.emit.attention import (
     emit_attention_rtlil,
     emit_attention_verilog,
 )
+from lutloom.emit.board import BOARD_TOP, DESIGN_TOP, BoardSources, emit_board, emit_design
 from lutloom.emit.text import TopName, emit_rtlil, emit_verilog
 
 __all__ = [
     "ATTENTION_TOP",
+    "BOARD_TOP",
+    "DESIGN_TOP",
+    "BoardSources",
     "TopName",
     "emit_attention_rtlil",
     "emit_attention_verilog",
+    "emit_board",
+    "emit_design",
     "emit_rtlil",
     "emit_verilog",
 ]

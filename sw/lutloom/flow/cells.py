@@ -15,6 +15,7 @@ from lutloom.flow.blocks import BLOCK_KINDS
 from lutloom.flow.cell_kind import CellKind
 from lutloom.flow.devices import FpgaFamily
 from lutloom.flow.netlist import Cell, Netlist
+from lutloom.flow.pads import PAD_KINDS
 from lutloom.flow.results import Resources
 
 _MODELS = Path(__file__).with_name("models")
@@ -94,7 +95,7 @@ def count_cells(cells: Counter[str]) -> Resources:
     """
     total = Resources()
     for name, n in cells.items():
-        kinds = (*CELL_KINDS.values(), *BLOCK_KINDS.values())
+        kinds = (*CELL_KINDS.values(), *BLOCK_KINDS.values(), *PAD_KINDS.values())
         cost = next(some[name].cost for some in kinds if name in some)
         total += cost.times(n)
     return total
@@ -122,7 +123,9 @@ def _fault(cell: Cell, kinds: dict[str, CellKind]) -> str | None:
     return None
 
 
-def check_cells(netlist: Netlist, family: FpgaFamily, *, blocks: bool = False) -> None:
+def check_cells(
+    netlist: Netlist, family: FpgaFamily, *, blocks: bool = False, pads: bool = False
+) -> None:
     """Refuse a netlist with a cell that has no model.
 
     Parameters
@@ -131,13 +134,19 @@ def check_cells(netlist: Netlist, family: FpgaFamily, *, blocks: bool = False) -
     family : {"ice40", "ecp5"}
     blocks : bool
         Whether memories and multipliers are allowed, whose models are only simulated.
+    pads : bool
+        Whether pads are allowed.
 
     Raises
     ------
     ToolError
         Naming the module, the cell, its type and what is allowed.
     """
-    kinds = {**CELL_KINDS[family], **(BLOCK_KINDS[family] if blocks else {})}
+    kinds = dict(CELL_KINDS[family])
+    if blocks:
+        kinds |= BLOCK_KINDS[family]
+    if pads:
+        kinds |= PAD_KINDS[family]
     for module_name, module in netlist.own_modules():
         for name, cell in module.cells.items():
             if netlist.is_part(cell):

@@ -59,10 +59,12 @@ def _ice40(
     )  # fmt: skip
 
 
-def _ecp5(name: str, lut4: int, bram: int, pins: int, package: str, dsp: int) -> Device:
+def _ecp5(
+    name: str, lut4: int, bram: int, pins: int, package: str, dsp: int, speed: str = "6"
+) -> Device:
     return Device(
-        name, f"LFE5U-{name[:2]}F-6{package}", "ecp5", lut4, lut4, bram, pins,
-        (f"--{name}", "--package", package, "--speed", "6"), 200_000_000, dsp,
+        name, f"LFE5U-{name[:2]}F-{speed}{package}", "ecp5", lut4, lut4, bram, pins,
+        (f"--{name[:3]}", "--package", package, "--speed", speed), 200_000_000, dsp,
     )  # fmt: skip
 
 
@@ -74,6 +76,7 @@ DEVICES: dict[str, Device] = {
         _ecp5("25k", 24288, 56, 197, "CABGA256", dsp=28),
         _ecp5("45k", 43848, 108, 203, "CABGA381", dsp=72),
         _ecp5("85k", 83640, 208, 205, "CABGA381", dsp=156),
+        _ecp5("25k-csfbga285", 24288, 56, 118, "CSFBGA285", dsp=28, speed="8"),
     )
 }
 

@@ -18,6 +18,7 @@ from lutloom.flow.blocks import holds_blocks
 from lutloom.flow.cells import cell_models
 from lutloom.flow.equivalence import CELL_MODELS
 from lutloom.flow.netlist import Bit, Module, Netlist, read_netlist
+from lutloom.flow.pads import holds_pads
 from lutloom.flow.results import PartProof
 from lutloom.flow.style import is_layer
 from lutloom.flow.synth import NETLIST, NETLIST_JSON, RTL, RTL_JSON, Synthesis
@@ -124,6 +125,9 @@ def prove_parts(
     commands = {}
     for module in modules:
         part = part_name(module, synthesis.top)
+        if holds_pads(netlist.modules[module]):
+            proofs[module] = _leave(part, "is a pad, which is the chip's own")
+            continue
         held = holds_blocks(netlist.modules[module])
         if held:
             proofs[module] = _leave(part, f"holds {held}, which SAT does not reach")

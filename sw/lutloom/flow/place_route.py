@@ -141,13 +141,17 @@ def _too_large(
     )
 
 
-def place_arguments(device: Device, seed: int) -> tuple[str, ...]:
+def place_arguments(
+    device: Device, seed: int, constraints: str | None = None
+) -> tuple[str, ...]:
     """Say what nextpnr is told for one seed, with file names of its working directory.
 
     Parameters
     ----------
     device : Device
     seed : int
+    constraints : str or None
+        File of pins and clocks; None: nextpnr chooses pins.
 
     Returns
     -------
@@ -164,14 +168,21 @@ def place_arguments(device: Device, seed: int) -> tuple[str, ...]:
         *("--freq", f"{device.clock_target_hz / 1e6:g}"),
         *("--router", "router2"),
         "--timing-allow-fail",
-        "--pcf-allow-unconstrained" if ice40 else "--lpf-allow-unconstrained",
+        *_pins(ice40, constraints),
     )
 
 
-def _command(folder: Path, device: Device, seed: int, time_limit_s: float) -> Command:
+def _pins(ice40: bool, constraints: str | None) -> tuple[str, ...]:
+    kind = "--pcf" if ice40 else "--lpf"
+    return (f"{kind}-allow-unconstrained",) if constraints is None else (kind, constraints)
+
+
+def _command(
+    folder: Path, device: Device, seed: int, time_limit_s: float, constraints: str | None
+) -> Command:
     return Command(
         device.place_and_route,
-        place_arguments(device, seed),
+        place_arguments(device, seed, constraints),
         folder,
         f"nextpnr-{seed}.log",
         products=routed_names(device.family, seed),
@@ -255,6 +266,7 @@ def place_and_route(
     *,
     parallel: int | None = None,
     time_limit_s: float = SEED_TIME_LIMIT_S,
+    constraints: str | None = None,
     on_seed: Callable[[SeedResult], None] | None = None,
 ) -> Placement:
     """Place and route from each seed and pack the fastest.
@@ -265,6 +277,8 @@ def place_and_route(
     device : Device
     seeds : sequence of int
         nextpnr's, each different.
+    constraints : str or None
+        File in the netlist's folder of pins and clocks; None: nextpnr chooses pins.
     parallel : int or None
         Runs at a time; None: one a processor.
     time_limit_s : float
@@ -284,7 +298,9 @@ def place_and_route(
         If nextpnr fails for a reason no other seed would cure, or the bitstream cannot be packed.
     """
     check_fit(synthesis, device)
-    commands = {seed: _command(synthesis.folder, device, seed, time_limit_s) for seed in seeds}
+    commands = {
+        seed: _command(synthesis.folder, device, seed, time_limit_s, constraints) for seed in seeds
+    }
     by_log = {command.log: seed for seed, command in commands.items()}
     results: dict[int, SeedResult] = {}
     for outcome in run_each(list(commands.values()), parallel):

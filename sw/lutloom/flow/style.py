@@ -40,6 +40,8 @@ class Style:
         drivers.
     blocks : bool
         Whether block memories and multipliers are allowed.
+    pads : bool
+        Whether the design is a whole board's, with pads that are cells of the chip.
     smaller, narrower : str
         The option that makes a design smaller, and the one that needs fewer pins.
     """
@@ -53,6 +55,7 @@ class Style:
     memories: str = ""
     unkept: str = ""
     blocks: bool = False
+    pads: bool = False
     smaller: str = "widths"
     narrower: str = "pixels_per_beat"
 
@@ -133,6 +136,43 @@ ATTENTION = Style(
     narrower="features_per_beat",
 )
 """Attention engines: multipliers and block memories, each in a module of its own."""
+
+
+def board_part_of(module_name: str) -> str:
+    """Tell which part of a board's design a module belongs to.
+
+    Parameters
+    ----------
+    module_name : str
+        As Yosys names it, e.g. ``lutloom_board.design.link``.
+
+    Returns
+    -------
+    str
+        A part of a pipeline, ``link``, ``frame_buffer`` or ``board`` for what is around the design.
+    """
+    for part in ("link", "frame_buffer"):
+        if f".design.{part}" in module_name:
+            return part
+    part = pipeline_part_of(module_name)
+    return "board" if part == "other" and ".classifier." not in module_name else part
+
+
+BOARD = Style(
+    flattened=f"{PIPELINE.flattened} =*.link =*.pad_*",
+    mapped=PIPELINE.mapped,
+    synthesis={
+        "ice40": "synth_ice40 -noflatten",
+        "ecp5": "synth_lattice -family ecp5 -noflatten -nowidelut -nolutram -nodsp",
+    },
+    part_of=board_part_of,
+    parts=(*PART_NAMES, "link", "frame_buffer", "board"),
+    registers="=*.gate",
+    memories="=*.pixels",
+    blocks=True,
+    pads=True,
+)
+"""Whole boards: a pipeline with its loader between a serial link and pads."""
 
 
 def attention_style(has_multipliers: bool) -> Style:

@@ -13,6 +13,7 @@ Example
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -42,8 +43,17 @@ _CELLS: dict[FpgaFamily, str] = {
     "techmap -map +/ice40/ff_map.v -map +/ice40/cells_map.v",
     "ecp5": "techmap -map +/lattice/cells_map_trellis.v\nlattice_gsr",
 }
+_PADS: dict[FpgaFamily, str] = {
+    "ice40": r"""read_verilog -lib +/ice40/cells_sim.v
+select -set library =A:whitebox =A:blackbox
+delete @library =SB_IO %d =SB_GB_IO %d""",
+    "ecp5": r"""read_verilog -lib +/lattice/cells_sim_ecp5.v
+select -set library =A:whitebox =A:blackbox
+delete @library =IB %d =OBZ %d""",
+}
 _BEGIN = r"""
 read_rtlil {RTL}
+{pads}
 chtype -set $lut t:\$lut
 hierarchy -check -top {top}
 flatten {flattened}
@@ -167,6 +177,7 @@ def synthesise(
         cells=_CELLS[family],
         synthesis=style.synthesis[family],
         mapped=style.mapped,
+        pads=_PADS[family] if style.pads else "",
         flattened=_present(style.flattened, rtlil) or style.flattened,
         registers=_present(style.registers, rtlil),
         memories=_present(style.memories, rtlil),
@@ -179,7 +190,7 @@ def synthesise(
         Command("yosys", arguments, folder, "synth.log", products, time_limit_s=time_limit_s)
     )
     netlist = read_netlist(folder / NETLIST_JSON)
-    check_cells(netlist, family, blocks=style.blocks)
+    check_cells(netlist, family, blocks=style.blocks, pads=style.pads)
     by_part = _count_flat(netlist, read_netlist(folder / FLAT_JSON), top, style)
     return Synthesis(
         family, top, folder, by_part, netlist.modules[top].pins(), script, outcome.cpu_s, style
@@ -189,7 +200,9 @@ def synthesise(
 def _present(selection: str, rtlil: str) -> str:
     """Keep the modules of a selection that a design has: Yosys warns of each other one."""
     last_names = set(re.findall(r"^module \\\S*\.(\S+)$", rtlil, re.MULTILINE))
-    return " ".join(word for word in selection.split() if word.removeprefix("=*.") in last_names)
+    return " ".join(
+        word for word in selection.split() if fnmatch.filter(last_names, word.removeprefix("=*."))
+    )
 
 
 def _script(style: Style, rtlil: str) -> str:
