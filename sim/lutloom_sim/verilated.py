@@ -97,15 +97,29 @@ def build_library(sources: Sequence[str], top: str, *, optimise: Optimise = "fas
     MissingExtraError, ToolError
         If a tool is missing, fails or leaves no product.
     """
-    kind = _Kind(
-        file_name="simulation.so",
-        main=Path(__file__).with_name("harness.cpp"),
-        verilate_flags=(),
-        # Hidden symbols keep models apart that are loaded into one process.
-        compile_flags=("-fPIC", "-fvisibility=hidden", "-DVL_TIME_CONTEXT", "-DVL_USER_FATAL"),
-        link_flags=("-shared",),
-    )
-    return _build(sources, top, kind, optimise)
+    return _build(sources, top, _library("simulation.so", "harness.cpp"), optimise)
+
+
+def build_twin(sources: Sequence[str], top: str) -> Built:
+    """Build the shared library that :mod:`lutloom_sim.twin` loads.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Verilog texts.
+    top : str
+        Module with the ports ``clk``, ``rst``, ``rx``, ``tx``, ``digit`` and ``shows``.
+
+    Returns
+    -------
+    Built
+
+    Raises
+    ------
+    MissingExtraError, ToolError
+        If a tool is missing, fails or leaves no product.
+    """
+    return _build(sources, top, _library("twin.so", "twin.cpp"), "fast")
 
 
 def build_cocotb(sources: Sequence[str], top: str, *, waves: bool = False) -> Built:
@@ -148,6 +162,17 @@ def build_cocotb(sources: Sequence[str], top: str, *, waves: bool = False) -> Bu
         identity={"cocotb": cocotb_version},
     )
     return _build(sources, top, kind, "quick")
+
+
+def _library(file_name: str, main: str) -> _Kind:
+    return _Kind(
+        file_name=file_name,
+        main=Path(__file__).with_name(main),
+        verilate_flags=(),
+        # Hidden symbols keep models apart that are loaded into one process.
+        compile_flags=("-fPIC", "-fvisibility=hidden", "-DVL_TIME_CONTEXT", "-DVL_USER_FATAL"),
+        link_flags=("-shared",),
+    )
 
 
 def _build(sources: Sequence[str], top: str, kind: _Kind, optimise: Optimise) -> Built:

@@ -20,9 +20,11 @@ class FrameBuffer(Block):
     Members
     -------
     write : In(1)
-        Keep ``pixel`` at ``address``; not while ``streams``.
+        Keep ``pixel`` at ``address``, if that place is free.
     address : In(range(n_pixels))
     pixel : In(8)
+    free : Out(1)
+        What is at ``address`` is not waiting to be streamed.
     start : In(1)
         Stream the image.
     streams : Out(1)
@@ -35,6 +37,7 @@ class FrameBuffer(Block):
     write: Signal
     address: Signal
     pixel: Signal
+    free: Signal
     start: Signal
     streams: Signal
     o: stream.Interface
@@ -46,6 +49,7 @@ class FrameBuffer(Block):
                 "write": In(1),
                 "address": In(bits_for(n_pixels - 1)),
                 "pixel": In(8),
+                "free": Out(1),
                 "start": In(1),
                 "streams": Out(1),
                 "o": Out(stream.Signature(unsigned(8))),
@@ -56,7 +60,8 @@ class FrameBuffer(Block):
         m.submodules.pixels = pixels = WordMemory(unsigned(8), self.n_pixels)
         at = Signal.like(self.address)
         m.d.comb += [
-            pixels.write.eq(self.write),
+            self.free.eq(~self.streams | (self.address < at)),
+            pixels.write.eq(self.write & self.free),
             pixels.write_address.eq(self.address),
             pixels.write_data.eq(self.pixel),
             pixels.read_address.eq(at),

@@ -79,9 +79,10 @@ class Link(Block):
         trusted before ``requested``.
     requested : Out(1)
         A whole request has come; what it says are the bytes since the one of index 1.
+    spoils : In(1)
+        The design has no place for this byte: the request it belongs to is refused as ``BUSY``.
     busy : In(1)
-        The design cannot take what comes now: the request that this byte or end belongs to is
-        refused.
+        So is a request that ends now.
     answered : In(1)
         ``answer`` is one; it is sent after what is being sent, and the last one counts.
     answer : In(8 * answer_bytes)
@@ -96,6 +97,7 @@ class Link(Block):
     is_byte: Signal
     index: Signal
     requested: Signal
+    spoils: Signal
     busy: Signal
     answered: Signal
     answer: Signal
@@ -123,6 +125,7 @@ class Link(Block):
                 "is_byte": Out(1),
                 "index": Out(bits_for(length_max + 1)),
                 "requested": Out(1),
+                "spoils": In(1),
                 "busy": In(1),
                 "answered": In(1),
                 "answer": In(8 * answer_bytes),
@@ -149,7 +152,7 @@ class Link(Block):
         ]
         with m.If(frames.is_byte & (frames.index == 0)):
             m.d.sync += [kind.eq(frames.byte), spoilt.eq(0)]
-        with m.If(self.is_byte & self.busy):
+        with m.If(self.is_byte & self.spoils):
             m.d.sync += spoilt.eq(1)
         with m.If(frames.ended):
             with m.If(~frames.intact):

@@ -30,7 +30,7 @@ def routed_names(family: FpgaFamily, seed: int) -> tuple[str, str]:
     return f"routed-{seed}.{extension}", f"nextpnr-{seed}.json"
 
 
-def pack(folder: Path, family: FpgaFamily, seed: int) -> Path:
+def pack(folder: Path, family: FpgaFamily, seed: int, user_code: int = 0) -> Path:
     """Pack a seed's routed text into a bitstream.
 
     Parameters
@@ -39,6 +39,8 @@ def pack(folder: Path, family: FpgaFamily, seed: int) -> Path:
         Where nextpnr ran.
     family : {"ice40", "ecp5"}
     seed : int
+    user_code : int
+        32 bits that an ECP5 tells over its programming cable; iCE40 has none.
 
     Returns
     -------
@@ -55,8 +57,13 @@ def pack(folder: Path, family: FpgaFamily, seed: int) -> Path:
         run(Command("icepack", (routed, name), folder, "icepack.log", (name,)))
     else:
         name = "bitstream.bit"
-        run(Command("ecppack", ("--compress", routed, name), folder, "ecppack.log", (name,)))
+        run(_pack_ecp5(folder, routed, name, user_code))
     return folder / name
+
+
+def _pack_ecp5(folder: Path, text: str, name: str, user_code: int) -> Command:
+    arguments = ("--compress", "--usercode", str(user_code), text, name)
+    return Command("ecppack", arguments, folder, f"{name}.log", (name,))
 
 
 def _tiles(text: str) -> dict[str, list[str]]:
@@ -77,7 +84,9 @@ def _tiles(text: str) -> dict[str, list[str]]:
     }
 
 
-def unpacks(folder: Path, family: FpgaFamily, seed: int, bitstream: Path) -> bool:
+def unpacks(
+    folder: Path, family: FpgaFamily, seed: int, bitstream: Path, user_code: int = 0
+) -> bool:
     """Unpack the bitstream and compare it with what nextpnr wrote.
 
     iCE40's text is compared tile by tile.  ECP5's text leaves defaults out on one side only, so the
@@ -91,6 +100,8 @@ def unpacks(folder: Path, family: FpgaFamily, seed: int, bitstream: Path) -> boo
     seed : int
     bitstream : Path
         From :func:`pack`, in ``folder``.
+    user_code : int
+        The one it was packed with; ECP5's text does not hold it.
 
     Returns
     -------
@@ -108,5 +119,5 @@ def unpacks(folder: Path, family: FpgaFamily, seed: int, bitstream: Path) -> boo
         return wrote == found
     again = "packed-again.bit"
     run(Command("ecpunpack", (bitstream.name, UNPACKED), folder, "ecpunpack.log", (UNPACKED,)))
-    run(Command("ecppack", ("--compress", UNPACKED, again), folder, "ecppack-again.log", (again,)))
+    run(_pack_ecp5(folder, UNPACKED, again, user_code))
     return (folder / again).read_bytes() == bitstream.read_bytes()

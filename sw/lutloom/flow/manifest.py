@@ -47,6 +47,8 @@ def write_manifest(
     device: Device,
     placement: Placement,
     tools: tuple[ToolIdentity, ...],
+    *,
+    constraints: str | None = None,
 ) -> Path:
     """Write ``manifest.json`` beside the netlist.
 
@@ -58,6 +60,8 @@ def write_manifest(
     device : Device
     placement : Placement
     tools : tuple of ToolIdentity
+    constraints : str or None
+        File of pins and clocks beside the netlist, if a board fixes them.
 
     Returns
     -------
@@ -67,13 +71,13 @@ def write_manifest(
     products = [NETLIST_JSON, NETLIST_VERILOG, FLAT_JSON]
     arguments: tuple[str, ...] = ()
     if placement.bitstream is not None and placement.best_seed is not None:
-        arguments = place_arguments(device, placement.best_seed)
+        arguments = place_arguments(device, placement.best_seed, constraints)
         products.append(placement.bitstream.name)
     manifest = Manifest(
         device=device.name,
         network=digest,
         seed=placement.best_seed,
-        inputs={RTL: sha256_of(folder / RTL)},
+        inputs={name: sha256_of(folder / name) for name in (RTL, constraints) if name},
         products={name: sha256_of(folder / name) for name in products},
         script=synthesis.script,
         arguments=arguments,

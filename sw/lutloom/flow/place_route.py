@@ -141,9 +141,7 @@ def _too_large(
     )
 
 
-def place_arguments(
-    device: Device, seed: int, constraints: str | None = None
-) -> tuple[str, ...]:
+def place_arguments(device: Device, seed: int, constraints: str | None = None) -> tuple[str, ...]:
     """Say what nextpnr is told for one seed, with file names of its working directory.
 
     Parameters
@@ -267,6 +265,7 @@ def place_and_route(
     parallel: int | None = None,
     time_limit_s: float = SEED_TIME_LIMIT_S,
     constraints: str | None = None,
+    user_code: int = 0,
     on_seed: Callable[[SeedResult], None] | None = None,
 ) -> Placement:
     """Place and route from each seed and pack the fastest.
@@ -279,6 +278,8 @@ def place_and_route(
         nextpnr's, each different.
     constraints : str or None
         File in the netlist's folder of pins and clocks; None: nextpnr chooses pins.
+    user_code : int
+        32 bits that an ECP5 tells over its programming cable; iCE40 has none.
     parallel : int or None
         Runs at a time; None: one a processor.
     time_limit_s : float
@@ -314,8 +315,8 @@ def place_and_route(
     if not routed:
         return Placement(tuple(ordered), None, None, None, cpu_s)
     best = max(routed, key=lambda result: (result.fmax_mhz or 0.0, -result.seed))
-    bitstream = pack(synthesis.folder, device.family, best.seed)
+    bitstream = pack(synthesis.folder, device.family, best.seed, user_code)
     packed = msgspec.structs.replace(best, bitstream_sha256=sha256_of(bitstream))
     ordered[ordered.index(best)] = packed
-    unpacked = unpacks(synthesis.folder, device.family, best.seed, bitstream)
+    unpacked = unpacks(synthesis.folder, device.family, best.seed, bitstream, user_code)
     return Placement(tuple(ordered), best.seed, bitstream, unpacked, round(cpu_s, 1))

@@ -164,6 +164,8 @@ def sum_up(
     proofs: tuple[PartProof, ...],
     placement: Placement,
     tools: tuple[ToolIdentity, ...],
+    *,
+    pins_constrained: bool = False,
 ) -> TargetResult:
     """Put together what was found.
 
@@ -174,6 +176,8 @@ def sum_up(
     proofs : tuple of PartProof
     placement : Placement
     tools : tuple of ToolIdentity
+    pins_constrained : bool
+        Whether the pins are a board's.
 
     Returns
     -------
@@ -199,7 +203,7 @@ def sum_up(
         netlist_sha256=sha256_of(synthesis.folder / FLAT_JSON),
         proofs=proofs,
         seeds=placement.seeds,
-        pins_constrained=False,
+        pins_constrained=pins_constrained,
         seconds=Seconds(
             synthesis=round(synthesis.cpu_s, 1),
             proof=round(sum(proof.cpu_s for proof in proofs), 1),
