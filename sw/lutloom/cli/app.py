@@ -8,15 +8,19 @@ import typer
 
 from lutloom.cli import (
     attention,
+    bitstream,
+    classify,
     compare,
     demo,
     emit,
     language,
     lower,
+    program,
     report,
     simulate,
     synth,
     train,
+    verify,
 )
 from lutloom.cli.options import describe, examples
 
@@ -33,7 +37,10 @@ app = typer.Typer(
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (train, lower, emit, simulate, synth, compare, report, demo):
+for module in (
+    train, lower, emit, simulate, synth, compare, report, demo,
+    bitstream, verify, program, classify,
+):  # fmt: skip
     app.command(name=module.NAME, help=describe(module.run), epilog=examples(*module.EXAMPLES))(
         module.run
     )

@@ -36,6 +36,15 @@ Data = Annotated[
         show_default=False,
     ),
 ]
+BoardName = Annotated[
+    str,
+    typer.Option(
+        "--board",
+        metavar="icebreaker|hx8k|ulx3s|orangecrab",
+        help="The board.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from lutloom.boards.manifest import BoardManifest
 from lutloom.cli.console import Console
 from lutloom.compare.results import ExecutorResult
 from lutloom.report.records import SynthesisRecord
@@ -111,3 +112,33 @@ def print_target(console: Console, record: SynthesisRecord) -> None:
         ],
     )  # fmt: skip
     console.table("Netlist simulated", EXECUTOR_COLUMNS, executor_rows([record.netlist]))
+
+
+def print_manifest(console: Console, manifest: BoardManifest) -> None:
+    """Print what a board's bitstream is.
+
+    Parameters
+    ----------
+    console : Console
+    manifest : BoardManifest
+    """
+    clock, resources = manifest.fmax_mhz, manifest.resources
+    accuracy = manifest.accuracy
+    console.table(
+        f"{manifest.model} on {manifest.board} ({manifest.title})",
+        ("#accuracy", "#LUT4", "#flip-flops", "#block RAMs", "#MHz min / median",
+         "#runs at, MHz", "#clocks to the class"),
+        [
+            (
+                f"{100 * accuracy.right / accuracy.images:.2f} %" if accuracy else "",
+                f"{resources.lut4:,}", f"{resources.ff:,}", resources.bram,
+                f"{clock.min:.1f} / {clock.median:.1f}", f"{manifest.clock_hz / 1e6:g}",
+                manifest.latency_cycles,
+            )
+        ],
+    )  # fmt: skip
+    console.table(
+        "Ladder",
+        ("rung", "state", "evidence"),
+        [(name, found.state, found.evidence) for name, found in manifest.ladder.items()],
+    )

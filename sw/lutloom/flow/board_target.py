@@ -17,7 +17,7 @@ from lutloom.files.atomic import write_text
 from lutloom.flow.devices import find_device
 from lutloom.flow.manifest import write_manifest
 from lutloom.flow.place_route import SEED_TIME_LIMIT_S, check_fit, place_and_route
-from lutloom.flow.results import SeedResult, TargetResult
+from lutloom.flow.results import PartProof, SeedResult, TargetResult
 from lutloom.flow.style import BOARD
 from lutloom.flow.synth import synthesise
 from lutloom.flow.target import prove, sum_up, tools_for
@@ -38,6 +38,7 @@ def synthesise_board(
     seeds: Sequence[int] = (1, 2, 3),
     parallel: int | None = None,
     seed_time_limit_s: float = SEED_TIME_LIMIT_S,
+    proves: bool = True,
     on_step: Callable[[str], None] | None = None,
     on_seed: Callable[[SeedResult], None] | None = None,
 ) -> TargetResult:
@@ -57,6 +58,8 @@ def synthesise_board(
         Tools at a time; None: one a processor.
     seed_time_limit_s : float
         Wall time after which a seed counts as not routed.
+    proves : bool
+        Whether the netlist is proven, which changes nothing of it.
     on_step, on_seed : callable or None
         Told what begins, and of each seed as it ends.
 
@@ -81,8 +84,10 @@ def synthesise_board(
     check_fit(synthesis, chip)
     constraints = CONSTRAINTS[chip.family]
     write_text(folder / constraints, sources.constraints)
-    say("proof")
-    proofs = prove(network, synthesis, input_copies=options.input_copies, parallel=parallel)
+    proofs: tuple[PartProof, ...] = ()
+    if proves:
+        say("proof")
+        proofs = prove(network, synthesis, input_copies=options.input_copies, parallel=parallel)
     say("placement and routing")
     digest = ir.network_digest(network)
     placement = place_and_route(

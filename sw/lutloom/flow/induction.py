@@ -120,14 +120,12 @@ def prove_parts(
     folder = synthesis.folder
     write_text(folder / CELL_MODELS, cell_models(synthesis.family))
     rtl, netlist = read_netlist(folder / RTL_JSON), read_netlist(folder / NETLIST_JSON)
-    modules = provable_modules(rtl)
+    pads = [name for name in provable_modules(rtl) if holds_pads(netlist.modules[name])]
+    modules = [name for name in provable_modules(rtl) if name not in pads]
     proofs = {}
     commands = {}
     for module in modules:
         part = part_name(module, synthesis.top)
-        if holds_pads(netlist.modules[module]):
-            proofs[module] = _leave(part, "is a pad, which is the chip's own")
-            continue
         held = holds_blocks(netlist.modules[module])
         if held:
             proofs[module] = _leave(part, f"holds {held}, which SAT does not reach")
@@ -147,7 +145,8 @@ def prove_parts(
     for outcome in run_each([command for _, command in commands.values()], parallel):
         module = commands[outcome.command.log][0]
         proofs[module] = _judge(outcome, part_name(module, synthesis.top))
-    return tuple(proofs[module] for module in modules)
+    left = (_leave("pads", f"are pads, {len(pads)} of them, the chip's own"),) if pads else ()
+    return (*(proofs[module] for module in modules), *left)
 
 
 def part_name(module: str, top: str) -> str:
