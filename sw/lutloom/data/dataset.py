@@ -9,7 +9,6 @@ Example
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -20,11 +19,8 @@ from numpy.typing import NDArray
 
 from lutloom.data.idx import read_idx
 from lutloom.errors import InvalidDataError, InvalidFileError
-from lutloom.files.bounded import check_file
+from lutloom.files.npz import read_arrays
 from lutloom.ir.verify import CLASSES_MAX, CLASSES_MIN, IMAGE_SIDE_MAX
-
-NPZ_BYTES_MAX = 1 << 30
-"""Largest ``.npz`` file that is read, and largest array in it."""
 
 TEST_SHARE = 6
 """An ``.npz`` without a test part gives every sixth image (in a seeded order) to the test."""
@@ -155,22 +151,7 @@ def _load_folder(folder: Path, name: str, digests: dict[str, str]) -> Dataset:
 
 
 def _load_npz(path: Path) -> Dataset:
-    check_file(path, NPZ_BYTES_MAX)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            largest = max((entry.file_size for entry in archive.infolist()), default=0)
-        if largest > NPZ_BYTES_MAX:
-            raise InvalidFileError(
-                f"{path}: arrays must be at most {NPZ_BYTES_MAX} bytes, not {largest}; "
-                "give fewer images"
-            )
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError) as error:
-        raise InvalidFileError(
-            f"{path}: must be a whole .npz file of plain arrays, but {error}; save it again with "
-            "numpy.savez_compressed(path, images=…, labels=…)"
-        ) from error
+    arrays = read_arrays(path)
     missing = [key for key in ("images", "labels") if key not in arrays]
     if missing:
         raise InvalidDataError(

@@ -18,6 +18,7 @@ from lutloom.data import load
 from lutloom.data.idx import read_idx
 from lutloom.errors import InvalidDataError, InvalidFileError, MissingExtraError
 from lutloom.files.bounded import check_file
+from lutloom.files.npz import read_arrays
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -102,15 +103,7 @@ def _named(stem: str, images: NDArray[np.uint8], labels: NDArray[np.int64] | Non
 
 
 def _read_npz(path: Path) -> Pictures:
-    check_file(path, PICTURE_BYTES_MAX)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in ("images", "labels") if key in archive.files}
-    except (ValueError, OSError, EOFError, KeyError) as error:
-        raise InvalidFileError(
-            f"{path}: must be a whole .npz file of plain arrays, but {error}; save it again with "
-            "numpy.savez_compressed(path, images=…)"
-        ) from None
+    arrays = read_arrays(path)
     images = arrays.get("images")
     if images is None or images.dtype != np.uint8 or images.ndim != 3 or not len(images):
         came = "none" if images is None else f"{images.dtype}{list(images.shape)}"
@@ -187,7 +180,7 @@ def _centre(levels: NDArray[np.uint8], shape: tuple[int, int], path: Path) -> ND
     small = np.asarray(Image.fromarray(cut).resize(size, Image.Resampling.LANCZOS), dtype=np.uint8)
     weight = small.astype(float) + 1e-9
     at = [
-        round((side - 1) / 2 - float((weight.sum(axis=1 - axis) @ np.arange(weight.shape[axis]))
+        round(side / 2 - float((weight.sum(axis=1 - axis) @ np.arange(weight.shape[axis]))
                                      / weight.sum()))
         for axis, side in enumerate(shape)
     ]  # fmt: skip
