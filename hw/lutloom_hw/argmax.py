@@ -30,8 +30,8 @@ class Argmax(Stage):
     score_width : int
         Bits of one score.
     clocks_per_round : int
-        2: compare in one clock, select in the next.  1: both in one, without the flip-flops that
-        hold the scores meanwhile.
+        3: compare in two clocks, select in the next.  2: compare in one.  1: both in one, without
+        the flip-flops that hold the scores meanwhile.
 
     Members
     -------
@@ -91,13 +91,16 @@ class Argmax(Stage):
     def _play(self, m: Module, low: _Player, high: _Player, name: str) -> _Player:
         """Let two neighbours play; the lower class wins among equals."""
         high_wins = Signal(name=f"{name}_high_wins", reset_less=True)
-        compare = high_wins.eq(greater(high.score, low.score))
+        for clock in range(self.clocks_per_round - 1):
+            held_low = self._delay(m, low, f"{name}_low{clock}")
+            held_high = self._delay(m, high, f"{name}_high{clock}")
+            if clock == 0:
+                compares = self._compare(m, high.score, low.score, name)
+            low, high = held_low, held_high
         if self.clocks_per_round == 1:
-            m.d.comb += compare
+            m.d.comb += high_wins.eq(greater(high.score, low.score))
         else:
-            m.d.sync += compare
-            low = self._delay(m, low, f"{name}_low")
-            high = self._delay(m, high, f"{name}_high")
+            m.d.sync += high_wins.eq(compares)
         score = Signal(self.score_width, name=f"{name}_score", reset_less=True)
         index = Signal(len(low.index) + 1, name=f"{name}_index", reset_less=True)
         lower_bits = Mux(high_wins, Cat(high.index), Cat(low.index))
@@ -106,6 +109,16 @@ class Argmax(Stage):
             index.eq(Cat(lower_bits, high_wins)),
         ]
         return _Player(score, tuple(index))
+
+    def _compare(self, m: Module, high: Value, low: Value, name: str) -> Value:
+        """Compare scores; with three clocks a round, halves in one clock and both in the next."""
+        middle = self.score_width // 2
+        if self.clocks_per_round < 3 or not middle:
+            return greater(high, low)
+        halves = Signal(3, name=f"{name}_halves", reset_less=True)
+        upper = _greater_equal(high[middle:], low[middle:])
+        m.d.sync += halves.eq(Cat(*upper, greater(high[:middle], low[:middle])))
+        return halves[0] | (halves[1] & halves[2])
 
     def _delay(self, m: Module, player: _Player, name: str) -> _Player:
         score = Signal(self.score_width, name=f"{name}_score", reset_less=True)

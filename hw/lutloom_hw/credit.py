@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal, signed, unsigned
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import stream
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
@@ -70,8 +70,11 @@ class CreditGate(Block):
         )
 
     def _build(self, m: Module) -> None:
+        if self.images_in_flight == 1:
+            self._build_single(m)
+            return
         # A buffered queue takes two words in a row only from a depth of three.
-        depth = 1 if self.images_in_flight == 1 else max(3, self.images_in_flight)
+        depth = max(3, self.images_in_flight)
         m.submodules.queue = queue = SyncFIFOBuffered(width=self._width, depth=depth)
         # One less than the credits left, so that "none left" is the sign alone.
         spare = Signal(
@@ -92,3 +95,14 @@ class CreditGate(Block):
             m.d.sync += spare.eq(spare - 1)
         with m.Elif(~self.accepted & gives_back):
             m.d.sync += spare.eq(spare + 1)
+
+    def _build_single(self, m: Module) -> None:
+        """Be one register where one image is inside at a time."""
+        busy = Signal()
+        m.d.comb += [self.i_ready.eq(~busy), self.accepted.eq(self.i_valid & ~busy)]
+        with m.If(self.answer.valid):
+            m.d.sync += self.o.payload.eq(self.answer.payload)
+        m.d.sync += [
+            self.o.valid.eq(self.answer.valid | (self.o.valid & ~self.o.ready)),
+            busy.eq(Mux(busy, ~(self.o.valid & self.o.ready), self.i_valid)),
+        ]

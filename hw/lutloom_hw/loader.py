@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Module, Signal, Value, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from lutloom import ir
 from lutloom_hw.stage import Block
 from lutloom_hw.wide import join
+
+_NEVER = Const(0, 1)
 
 
 class ImageLoader(Block):
@@ -60,7 +62,11 @@ class ImageLoader(Block):
         used_bits: NDArray[np.int32],
         *,
         pixels_per_beat: int = 4,
+        rows_per_rank: int | None = None,
     ) -> None:
+        self.rows_per_rank = min(rows_per_rank or encoder.height, encoder.height)
+        self.n_ranks = -(-encoder.height // self.rows_per_rank)
+        self.latency_cycles = 2 if self.n_ranks == 1 else 5 + self.n_ranks
         self.encoder = encoder
         self.used_bits = np.unique(used_bits)
         self.pixels_per_beat = pixels_per_beat
@@ -109,30 +115,86 @@ class ImageLoader(Block):
         return beats
 
     def _build(self, m: Module) -> None:
-        height, last_beat = self.encoder.height, self.beats_per_row - 1
-        # Token positions 0..height-1: that row is being captured; height: an image waits.
-        token = Signal(height + 1, init=1)
-        beat = Signal(range(self.beats_per_row))
-        ends_row = Signal()
-        row_done = Signal()  # the shift register holds a whole row
-        accepted = Signal()
-        about_to_wait = token[height] | (token[height - 1] & row_done)
+        height = self.encoder.height
+        row_done, taken = Signal(), Signal()
+        in_rank, in_row = self._place(m, row_done, taken)
+        accepted, row_accepted = Signal(), Signal()
+        _, ends_row = self._cycle(m, self.beats_per_row, accepted, "beat")
+        is_first_row, is_last_row = self._cycle(m, height, row_accepted, "row")
+        waits = Signal()  # for an image to be taken
         m.d.comb += [
-            ends_row.eq(beat == last_beat),
-            self.i.ready.eq(~(ends_row & about_to_wait)),
+            taken.eq(self.o.valid & self.o.ready),
+            row_done.eq(self._delay(m, row_accepted, 1 + self._early, "ended")),
+            # The last beat of a first row would let its row overwrite the image before.
+            self.i.ready.eq(~(ends_row & is_first_row & waits)),
             accepted.eq(self.i.valid & self.i.ready),
-            self.o.valid.eq(token[height]),
+            row_accepted.eq(accepted & ends_row),
+            self.o.valid.eq(self._settle(m, in_rank[-1])),
         ]
-        m.d.sync += row_done.eq(accepted & ends_row)
-        with m.If(accepted):
-            m.d.sync += beat.eq(beat + 1)
-            with m.If(ends_row):
-                m.d.sync += beat.eq(0)
-        with m.If(row_done | (self.o.valid & self.o.ready)):
-            m.d.sync += token.eq(token.rotate_left(1))
+        ends_image = (accepted if height == 1 else self.i.valid) & ends_row & is_last_row
+        m.d.sync += waits.eq(ends_image | (waits & ~taken))
 
         columns = self._shift(m, accepted)
-        m.d.comb += self.o.payload.eq(self._capture(m, columns, token))
+        m.d.comb += self.o.payload.eq(self._capture(m, columns, in_rank, in_row))
+
+    def _place(self, m: Module, row_done: Value, taken: Value) -> tuple[Value, Value]:
+        """Tell which rank captures rows (behind the last: an image waits), and which of its rows.
+
+        One bit of each is high, so that nothing has to be decoded.
+        """
+        height, n_rows = self.encoder.height, self.rows_per_rank
+        if self.n_ranks == 1:
+            place = _ring(m, height + 1, row_done | taken, "place")
+            return Cat(Const(1, 1), place[height]), place[:height]
+        rows_last = height - (self.n_ranks - 1) * n_rows
+        rank_moves = Signal()
+        in_rank = _ring(m, self.n_ranks + 1, rank_moves, "in_rank")
+        starts_over = taken if rows_last < n_rows else _NEVER  # no row ends while an image waits
+        in_row = _ring(m, n_rows, row_done, "in_row", starts_over)
+        ends_rank = in_row[n_rows - 1]
+        if rows_last < n_rows:
+            ends_rank |= in_rank[self.n_ranks - 1] & in_row[rows_last - 1]
+        m.d.comb += rank_moves.eq((row_done & ends_rank) | taken)
+        return in_rank, in_row
+
+    @property
+    def _early(self) -> int:
+        """Ranks of registers between the comparators and the shift registers."""
+        return 3 if self.n_ranks > 1 else 0
+
+    def _cycle(self, m: Module, n: int, step: Value, name: str) -> tuple[Value, Value]:
+        """Count steps modulo ``n``; tell the first and the last by registers."""
+        if n == 1:
+            return Const(1, 1), Const(1, 1)
+        if self._early:
+            ring = _ring(m, n, step, name)  # bigger than a counter, but nothing is decoded
+            return ring[0], ring[n - 1]
+        count = Signal(range(n), name=name)
+        later, last = Signal(name=f"{name}_later"), Signal(name=f"{name}_last")
+        with m.If(step):
+            m.d.sync += [
+                count.eq(Mux(last, 0, count + 1)),
+                later.eq(~last),
+                last.eq(count == n - 2),
+            ]
+        return ~later, last
+
+    @staticmethod
+    def _delay(m: Module, signal: Value, clocks: int, name: str) -> Value:
+        for k in range(clocks):
+            delayed = Signal(name=f"{name}{k}")
+            m.d.sync += delayed.eq(signal)
+            signal = delayed
+        return signal
+
+    def _settle(self, m: Module, waits: Value) -> Value:
+        """Wait until the last rank has captured its rows."""
+        settled = waits
+        for rank in range(self.n_ranks if self.n_ranks > 1 else 0):
+            delayed = Signal(name=f"settles{rank}")
+            m.d.sync += delayed.eq(settled & ~(self.o.valid & self.o.ready))
+            settled = delayed
+        return settled
 
     def _shift(self, m: Module, accepted: Value) -> dict[tuple[int, int], Value]:
         """Shift comparator bits through one row; give the bits of (column, threshold) in use."""
@@ -142,8 +204,13 @@ class ImageLoader(Block):
             (int(bit) // n_thresholds % self.encoder.width, int(bit) % n_thresholds)
             for bit in self.used_bits
         }
+        accepted = self._delay(m, accepted, self._early, "shifts")
         for lane in range(self.pixels_per_beat):
-            pixel = self.i.payload.word_select(lane, 8)
+            pixel: Value = self.i.payload.word_select(lane, 8)
+            if self._early:
+                raw = Signal(8, name=f"lane{lane}", reset_less=True)
+                m.d.sync += raw.eq(pixel)
+                pixel = raw
             for t, threshold in enumerate(self.encoder.thresholds.tolist()):
                 taps = {  # how many beats ago the column passed, when the row is whole
                     self.beats_per_row - 1 - column // self.pixels_per_beat: column
@@ -152,27 +219,86 @@ class ImageLoader(Block):
                 }
                 if not taps:
                     continue
+                bit = self._compare(m, pixel, threshold, f"lane{lane}_level{t}")
                 shift = Signal(max(taps) + 1, name=f"lane{lane}_level{t}", reset_less=True)
                 with m.If(accepted):
-                    m.d.sync += shift.eq(Cat(at_least(pixel, threshold), shift))
+                    m.d.sync += shift.eq(Cat(bit, shift))
                 columns |= {(column, t): shift[age] for age, column in taps.items()}
         return columns
 
-    def _capture(self, m: Module, columns: dict[tuple[int, int], Value], token: Value) -> Value:
+    def _compare(self, m: Module, pixel: Value, threshold: int, name: str) -> Value:
+        """Compare with a threshold; where there are ranks, halves of the bits in one of them."""
+        if not self._early:
+            return at_least(pixel, threshold)
+        upper, lower = threshold >> 4, threshold & 15
+        halves, compared = (
+            Signal(3, name=f"{name}_halves", reset_less=True),
+            Signal(name=f"{name}_compared", reset_less=True),
+        )
+        decided = lower == 0 or upper == 15  # by the upper half alone, or never
+        above = Const(0, 1) if decided else at_least(pixel[4:], upper + 1)
+        m.d.sync += [
+            halves.eq(Cat(above, at_least(pixel[4:], upper), at_least(pixel[:4], lower))),
+            compared.eq(halves[0] | (halves[1] & halves[2])),
+        ]
+        return compared
+
+    def _capture(
+        self, m: Module, columns: dict[tuple[int, int], Value], in_rank: Value, in_row: Value
+    ) -> Value:
         n_thresholds, width = self.encoder.n_thresholds, self.encoder.width
         image: list[Value] = [Const(0, 1)] * self.encoder.n_bits
         by_row = self.used_bits // (n_thresholds * width)
-        for row in range(self.encoder.height):
-            bits = self.used_bits[by_row == row].tolist()
-            if not bits:
-                continue
-            captured = Signal(len(bits), name=f"row{row}", reset_less=True)
-            taps = [columns[bit // n_thresholds % width, bit % n_thresholds] for bit in bits]
-            with m.If(token[row]):
-                m.d.sync += captured.eq(Cat(taps))
-            for k, bit in enumerate(bits):
-                image[bit] = captured[k]
+        for rank in range(self.n_ranks):
+            first = rank * self.rows_per_rank
+            follows = Cat(in_rank[0] & in_row[k] for k in range(self.rows_per_rank))
+            if self.n_ranks > 1:
+                columns, in_rank, in_row, follows = self._pass_on(
+                    m, columns, in_rank[1:], in_row, follows, rank
+                )
+            for row in range(first, min(first + self.rows_per_rank, self.encoder.height)):
+                bits = self.used_bits[by_row == row].tolist()
+                if not bits:
+                    continue
+                captured = Signal(len(bits), name=f"row{row}", reset_less=True)
+                taps = [columns[bit // n_thresholds % width, bit % n_thresholds] for bit in bits]
+                with m.If(follows[row - first]):
+                    m.d.sync += captured.eq(Cat(taps))
+                for k, bit in enumerate(bits):
+                    image[bit] = captured[k]
         return join(m, image)
+
+    def _pass_on(
+        self,
+        m: Module,
+        columns: dict[tuple[int, int], Value],
+        in_rank: Value,
+        in_row: Value,
+        follows: Value,
+        rank: int,
+    ) -> tuple[dict[tuple[int, int], Value], Value, Value, Value]:
+        """Give a rank what the rank before has, a clock later."""
+        bits = Signal(len(columns), name=f"rank{rank}_bits", reset_less=True)
+        m.d.sync += bits.eq(Cat(columns.values()))
+        delayed = []
+        for name, value in (("in_rank", in_rank), ("in_row", in_row), ("follows", follows)):
+            delayed.append(Signal(len(value), name=f"rank{rank}_{name}", reset_less=True))
+            m.d.sync += delayed[-1].eq(value)
+        later = {key: bits[k] for k, key in enumerate(columns)}
+        return later, delayed[0], delayed[1], delayed[2]
+
+
+def _ring(m: Module, n: int, step: Value, name: str, starts_over: Value = _NEVER) -> Value:
+    """Let one high bit of ``n`` go round; it is kept inverted in bit 0, so that all start at 0."""
+    if n == 1:
+        return Const(1, 1)
+    stored = Signal(n, name=name)
+    ring = Cat(~stored[0], stored[1:])
+    with m.If(starts_over):
+        m.d.sync += stored.eq(0)
+    with m.Elif(step):
+        m.d.sync += stored.eq(ring.rotate_left(1) ^ 1)
+    return ring
 
 
 def at_least(value: Value, threshold: int) -> Value:

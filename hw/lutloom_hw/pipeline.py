@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from lutloom import ir
 from lutloom_hw.argmax import Argmax
+from lutloom_hw.class_groups import ClassGroups
 from lutloom_hw.credit import CreditGate
-from lutloom_hw.input_register import InputRegister, plan_input_copies
 from lutloom_hw.layer import LutLayer
 from lutloom_hw.options import PipelineOptions
 from lutloom_hw.stage import Block, Stage, bits_for
@@ -51,8 +51,8 @@ class Pipeline(Block):
     network : ir.Network
         The network, verified.
     stages : dict of str to Stage
-        What the image passes through, in order: ``input_register`` if there is one, ``layer1``,
-        ..., ``vote``, ``argmax``.  The layer stages' ``layer`` is wired to the stage in front.
+        What the image passes through, in order: ``layer1``, ..., ``vote``, or ``groups`` in their
+        place; then ``argmax``.
 
     Latency: ``latency_cycles`` clocks from an accepted image to ``o.valid`` with an empty queue.
     Throughput: one image a clock while ``o.ready`` is high.  When ``o.ready`` falls, at most
@@ -128,26 +128,29 @@ class Pipeline(Block):
 def _stages(network: ir.Network, options: PipelineOptions) -> dict[str, Stage]:
     stages: dict[str, Stage] = {}
     n_bits = network.encoder.n_bits
-    if options.input_copies:
-        plan = plan_input_copies(network, options.input_copies)
-        stages["input_register"] = InputRegister(
-            plan.source,
-            region_ends=plan.region_ends,
-            n_inputs=n_bits,
-            lut_style=options.lut_style,
-        )
-        network, n_bits = plan.network, len(plan.source)
-    for number, layer in enumerate(network.layers, start=1):
-        stages[f"layer{number}"] = LutLayer(
-            layer, n_inputs=n_bits, number=number, lut_style=options.lut_style
-        )
-        n_bits = layer.n_neurons
     form, register_every = options.vote
-    vote = Vote(network.head, n_inputs=n_bits, form=form, register_every=register_every)
-    stages["vote"] = vote
+    scorer: Vote | ClassGroups
+    if options.class_groups:
+        scorer = stages["groups"] = ClassGroups(
+            network,
+            n_groups=options.class_groups,
+            score_ranks=options.score_ranks,
+            lut_style=options.lut_style,
+            vote_form=form,
+            vote_register_every=register_every,
+        )
+    else:
+        for number, layer in enumerate(network.layers, start=1):
+            stages[f"layer{number}"] = LutLayer(
+                layer, n_inputs=n_bits, number=number, lut_style=options.lut_style
+            )
+            n_bits = layer.n_neurons
+        scorer = stages["vote"] = Vote(
+            network.head, n_inputs=n_bits, form=form, register_every=register_every
+        )
     stages["argmax"] = Argmax(
         n_classes=network.n_classes,
-        score_width=vote.score_width,
+        score_width=scorer.score_width,
         clocks_per_round=options.argmax_clocks,
     )
     return stages

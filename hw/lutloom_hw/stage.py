@@ -11,6 +11,7 @@ Example
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,8 @@ class Stage(Block):
         ``(k + 1) * width - 1``; with one-bit fields the payload is a plain bit vector.
     latency_cycles : int
         Clocks from a row at ``i`` to its answer at ``o``; at least 1.
+    members : mapping or None
+        Further members of the component.
 
     Members
     -------
@@ -85,7 +88,14 @@ class Stage(Block):
     o: stream.Interface
 
     def __init__(
-        self, *, i_fields: int, i_width: int, o_fields: int, o_width: int, latency_cycles: int
+        self,
+        *,
+        i_fields: int,
+        i_width: int,
+        o_fields: int,
+        o_width: int,
+        latency_cycles: int,
+        members: Mapping[str, Any] | None = None,
     ) -> None:
         self.i_fields, self.i_width = i_fields, i_width
         self.o_fields, self.o_width = o_fields, o_width
@@ -94,6 +104,7 @@ class Stage(Block):
             {
                 "i": In(stream.Signature(unsigned(i_fields * i_width), always_ready=True)),
                 "o": Out(stream.Signature(unsigned(o_fields * o_width), always_ready=True)),
+                **(members or {}),
             }
         )
 

@@ -70,3 +70,50 @@ class StreamRegister(Block):
                 m.d.sync += word[:half].eq(incoming[:half])
             with m.If(vacant[k]):
                 m.d.sync += word[half:].eq(incoming[half:])
+
+
+class SkidRegister(Block):
+    """Register payload, ``valid`` and ``ready``, with nothing behind the output's registers.
+
+    A word that comes when the output stops waits in a second register.  Unlike
+    :class:`StreamRegister`, the output comes straight from registers, and its ``ready`` drives
+    their clock enable.
+
+    Parameters
+    ----------
+    shape : ShapeLike
+        Of the payload.
+
+    Members
+    -------
+    i : In(stream.Signature(shape))
+    o : Out(stream.Signature(shape))
+
+    Latency: 1 clock.  Throughput: one word a clock.
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+
+    latency_cycles = 1
+
+    def __init__(self, shape: ShapeLike) -> None:
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+
+    def _build(self, m: Module) -> None:
+        incoming = Value.cast(self.i.payload)
+        shown = Signal(len(incoming), name="shown", reset_less=True)
+        waiting = Signal(len(incoming), name="waiting", reset_less=True)
+        shows, waits = Signal(), Signal()
+        moves = Signal()
+        m.d.comb += [
+            self.o.payload.eq(shown),
+            self.o.valid.eq(shows),
+            self.i.ready.eq(~waits),
+            moves.eq(self.o.ready | ~shows),
+        ]
+        with m.If(~waits):
+            m.d.sync += waiting.eq(incoming)
+        with m.If(moves):
+            m.d.sync += [shown.eq(Mux(waits, waiting, incoming)), shows.eq(waits | self.i.valid)]
+        m.d.sync += waits.eq(~moves & (waits | self.i.valid))

@@ -129,21 +129,22 @@ class HardwareSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     -------
     device : the chip placed and routed for
     pixels_per_beat : pixels that enter with one beat of the input stream
-    input_copies : up to this many flip-flops hold each used input bit, by region; 0 has no rank
+    class_groups : up to this many groups of classes have input flip-flops of their own, for fast
+        clocks; 0: all classes read one image
     vote_form : how votes are counted; ``"auto"`` takes the family's best
     vote_register_every : adder levels between two ranks of registers; 0 takes the family's best
-    argmax_clocks_per_round : 2 compares and selects in separate clocks, 1 in one; 0 takes the
-        family's best
+    argmax_clocks_per_round : 3 compares in two clocks and selects in another, 2 compares in one, 1
+        does all in one; 0 takes the best
     clock_mhz : the clock asked of place and route; 0 asks the device's usual one
     seeds : place-and-route runs over which the clock is given as minimum and median
     """
 
     device: Literal["hx8k", "up5k", "25k", "45k", "85k"] = "25k"
     pixels_per_beat: Annotated[int, Meta(ge=1, le=8)] = 4
-    input_copies: Annotated[int, Meta(ge=0, le=100)] = 0
+    class_groups: Annotated[int, Meta(ge=0, le=100)] = 0
     vote_form: Literal["auto", "compressor", "carry"] = "auto"
     vote_register_every: Annotated[int, Meta(ge=0, le=16)] = 0
-    argmax_clocks_per_round: Annotated[int, Meta(ge=0, le=2)] = 0
+    argmax_clocks_per_round: Annotated[int, Meta(ge=0, le=3)] = 0
     clock_mhz: Annotated[int, Meta(ge=0, le=1000)] = 0
     seeds: Annotated[int, Meta(ge=1, le=100)] = 3
 

@@ -71,7 +71,7 @@ def small(family: FpgaFamily, tmp_path_factory: pytest.TempPathFactory) -> Desig
 @pytest.fixture(scope="session")
 def wide(family: FpgaFamily, tmp_path_factory: pytest.TempPathFactory) -> Design:
     options = PipelineOptions(
-        family=family, input_copies=2, vote_form="compressor", pixels_per_beat=8
+        family=family, class_groups=2, vote_form="compressor", pixels_per_beat=8
     )
     return build(make_wide_network(), options, tmp_path_factory.mktemp("wide"))
 

@@ -7,7 +7,7 @@ from lutloom.flow.devices import DEVICES, find_device, larger_devices
 
 
 def test_every_device_is_found_by_its_name() -> None:
-    assert list(DEVICES) == ["hx8k", "up5k", "25k", "45k", "85k"]
+    assert list(DEVICES) == ["hx8k", "up5k", "25k", "45k", "85k", "25k-csfbga285"]
     for name in DEVICES:
         assert find_device(name).name == name
 
@@ -18,6 +18,6 @@ def test_unknown_device() -> None:
 
 
 def test_larger_devices_have_the_room() -> None:
-    assert larger_devices(DEVICES["hx8k"], 9100, 9100) == ["25k", "45k", "85k"]
+    assert larger_devices(DEVICES["hx8k"], 9100, 9100) == ["25k", "25k-csfbga285", "45k", "85k"]
     assert larger_devices(DEVICES["25k"], 50_000, 10) == ["85k"]
     assert larger_devices(DEVICES["85k"], 90_000, 90_000) == []

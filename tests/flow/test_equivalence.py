@@ -11,7 +11,7 @@ import pytest
 from lutloom import ir
 from lutloom.errors import MismatchError, ToolError
 from lutloom.flow import PartProof, prove_layers, require_proven
-from lutloom.flow.equivalence import rewire_for_copies
+from lutloom_hw.class_groups import split_classes
 
 
 def layer_lut(design: Any, layer: int) -> re.Match[str]:
@@ -42,10 +42,29 @@ def test_layers_are_proven(small: Any) -> None:
     require_proven(proofs)
 
 
-def test_wide_layers_behind_input_copies_are_proven(wide: Any) -> None:
-    proofs = prove_layers(wide.network, wide.synthesis, input_copies=2)
-    assert [p.outputs for p in proofs] == [41, 31, 22]
+def test_layers_of_class_groups_are_proven_group_by_group(wide: Any) -> None:
+    proofs = prove_layers(wide.network, wide.synthesis, class_groups=2)
+    parts = split_classes(wide.network, 2)
+    assert [(p.part, p.outputs) for p in proofs] == [
+        (f"group{g}.layer{number}", layer.n_neurons + 1)
+        for g, part in enumerate(parts)
+        for number, layer in enumerate(part.layers, start=1)
+    ]
     require_proven(proofs)
+
+
+def test_a_wrong_table_in_one_group_is_caught(wide: Any) -> None:
+    last = wide.network.layers[-1]
+    votes = wide.network.head
+    neuron = int(votes.source[votes.class_index == 0][0])
+    table = last.table.copy()
+    table[neuron] ^= np.uint64(2)
+    changed = ir.LutLayer(fan_in=last.fan_in, table=table, origin=last.origin)
+    layers = (*wide.network.layers[:-1], changed)
+    other = dataclasses.replace(wide.network, layers=layers)
+    proofs = prove_layers(other, wide.synthesis, class_groups=2)
+    readers = {int(c) * 2 // votes.n_classes for c in votes.class_index[votes.source == neuron]}
+    assert {p.part for p in proofs if not p.proven} == {f"group{g}.layer3" for g in readers}
 
 
 @pytest.mark.parametrize("bit", [0, 5, 15])
@@ -112,22 +131,6 @@ def test_a_proof_that_takes_too_long_is_not_proven(planted: Any) -> None:
     proofs = prove_layers(planted.network, planted.synthesis, time_limit_s=0.01)
     assert not any(p.proven for p in proofs)
     assert "stopped after 0.01 s" in proofs[0].reason
-
-
-def test_copies_hold_the_bits_their_readers_read(wide: Any) -> None:
-    rewired = rewire_for_copies(wide.network, 2)
-    assert rewired.layers[1:] == wide.network.layers[1:]
-    assert rewire_for_copies(wide.network, 0) is wide.network
-
-
-def test_a_copy_of_another_bit_is_caught(wide: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lutloom.flow import equivalence
-
-    plan = equivalence.plan_input_copies(wide.network, 2)
-    wrong = dataclasses.replace(plan, source=plan.source[::-1].copy())
-    monkeypatch.setattr(equivalence, "plan_input_copies", lambda *_: wrong)
-    with pytest.raises(MismatchError, match="every copy must hold the bit its readers read"):
-        rewire_for_copies(wide.network, 2)
 
 
 def test_require_proven_names_what_is_open() -> None:

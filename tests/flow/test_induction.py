@@ -34,9 +34,11 @@ def test_every_other_part_is_proven(small: Any) -> None:
     assert sum(p.outputs for p in proofs) >= registers
 
 
-def test_parts_of_a_design_with_a_queue_and_copies_are_proven(wide: Any) -> None:
+def test_parts_of_a_design_of_class_groups_are_proven(wide: Any) -> None:
     proofs = prove_parts(wide.synthesis)
-    assert {p.part for p in proofs} == {"loader", "gate", "vote", "argmax", "input_register"}
+    groups = {"groups", *(f"groups.group{g}{part}" for g in range(2) for part in ("", ".vote"))}
+    ports = {f"{side}_port{k}" for side in ("input", "output") for k in range(3)}
+    assert {p.part for p in proofs} == {"loader", "gate", "argmax", "handover", *groups, *ports}
     assert [p.reason for p in proofs if not p.proven] == []
 
 

@@ -14,12 +14,13 @@ from lutloom.flow import synthesise
 from lutloom.flow.netlist import Cell, read_netlist
 from lutloom.flow.style import pipeline_part_of as part_of
 from lutloom.flow.synth import _count_flat
-from lutloom_hw.input_register import plan_input_copies
+from lutloom.lower.estimate import estimate
 
 
 def test_parts_are_told_by_name() -> None:
     assert part_of("lutloom_top.pipeline.layer12") == "layers"
-    assert part_of("lutloom_top.pipeline.input_register") == "input"
+    assert part_of("lutloom_top.pipeline.groups.group3") == "input"
+    assert part_of("lutloom_top.pipeline.groups.group3.layer2") == "layers"
     assert part_of("lutloom_top.loader") == "loader"
     assert part_of("lutloom_top.pipeline.gate") == "other"
     assert part_of("lutloom_top.pipeline.layer") == "other"
@@ -41,9 +42,9 @@ def test_every_part_is_counted(small: Any) -> None:
     assert small.synthesis.pins == 2 + (32 + 2) + (2 + 2)
 
 
-def test_input_copies_are_not_merged(wide: Any) -> None:
-    plan = plan_input_copies(wide.network, 2)
-    assert wide.synthesis.by_part["input"].ff == len(plan.source) + 1  # and valid
+def test_ranks_of_class_groups_are_not_merged(wide: Any) -> None:
+    expected = estimate(wide.network, wide.options).by_part["input"]
+    assert wide.synthesis.by_part["input"].ff == expected.ff
 
 
 def test_wide_tables_cost_what_the_family_gives(wide: Any) -> None:

@@ -8,6 +8,7 @@ import pytest
 from lutloom.errors import MismatchError
 from lutloom.flow.netlist import Netlist, read_netlist
 from lutloom.flow.wiring import layer_ports, prove_wiring, wiring_modules
+from lutloom_hw.class_groups import split_classes
 
 PIPELINE = "lutloom_top.pipeline"
 
@@ -62,9 +63,10 @@ def test_layers_out_of_order_in_both_are_caught(small: Any) -> None:
 
 def test_every_port_bit_of_a_layer_has_a_meaning(wide: Any) -> None:
     rtl, _ = both(wide)
-    ports = layer_ports(rtl, f"{PIPELINE}.layer2")
-    assert sorted(ports.outputs.values()) == list(range(30))
-    assert set(ports.inputs.values()) == set(range(40))
+    for g, part in enumerate(split_classes(wide.network, 2)):
+        ports = layer_ports(rtl, f"{PIPELINE}.groups.group{g}.layer2")
+        assert sorted(ports.outputs.values()) == list(range(part.layers[1].n_neurons))
+        assert set(ports.inputs.values()) == set(range(part.layers[0].n_neurons))
 
 
 def test_a_port_without_meaning_is_refused(small: Any) -> None:

@@ -12,9 +12,9 @@ from amaranth.back import rtlil
 from lutloom import ir
 from lutloom.emit import emit_rtlil, yosys
 from lutloom.emit.text import with_internal_cells
-from lutloom_hw import input_register
 from lutloom_hw.layer import LutLayer
 from lutloom_hw.options import PipelineOptions
+from lutloom_hw.pipeline import Pipeline
 from lutloom_hw.vote import Vote
 
 
@@ -52,24 +52,17 @@ def flip_flops(module):
 
 
 @pytest.mark.parametrize("synth", ["synth_ice40", "synth_ecp5 -nowidelut"])
-def test_input_copies_survive_synthesis(random_network, synthesise, synth):
+def test_every_rank_of_every_group_survives_synthesis(random_network, synthesise, synth):
     network = random_network(np.random.default_rng(1), layers=((30, 4),), n_classes=3)
-    plan = input_register.plan_input_copies(network, 3)
-    assert plan.source.size > np.unique(plan.source).size
-
-    rtlil_text = emit_rtlil(network, PipelineOptions(input_copies=3), "pipeline")
-
-    def registers(text):
-        modules = synthesise(text, f"{synth} -top lutloom_pipeline", "flatten")
-        module = modules["lutloom_pipeline"]
-        inputs = set(module["ports"]["i__payload"]["bits"])
-        data_pin = "DI" if "ecp5" in synth else "D"
-        return sum(cell["connections"][data_pin][0] in inputs for cell in flip_flops(module))
-
-    assert registers(rtlil_text) == plan.source.size
-    merged = rtlil_text.replace("attribute \\keep 1", "")
-    assert merged != rtlil_text
-    assert registers(merged) < plan.source.size
+    options = PipelineOptions(class_groups=3)
+    groups = Pipeline(network, options).stages["groups"]
+    modules = synthesise(
+        emit_rtlil(network, options, "pipeline"),
+        f"{synth} -noflatten -top lutloom_pipeline",
+    )
+    for number, group in enumerate(groups.groups):
+        module = modules[f"lutloom_pipeline.groups.group{number}"]
+        assert len(flip_flops(module)) == group.held.size + 1  # and valid
 
 
 def test_neurons_keep_their_names(random_network, synthesise):

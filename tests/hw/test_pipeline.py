@@ -26,8 +26,8 @@ def images_and_items(network, n, seed=5):
 OPTIONS = [
     PipelineOptions(),
     PipelineOptions(family="ice40"),
-    PipelineOptions(family="ecp5", input_copies=2),
-    PipelineOptions(vote_form="compressor", vote_register_every=2, input_copies=1),
+    PipelineOptions(family="ecp5", class_groups=2),
+    PipelineOptions(vote_form="compressor", vote_register_every=2, class_groups=1),
 ]
 
 
@@ -64,7 +64,7 @@ def test_random_networks_and_options(settle, random_network, data):
     )
     options = PipelineOptions(
         family=data.draw(st.sampled_from(["ice40", "ecp5", "generic"])),
-        input_copies=data.draw(st.integers(0, 3)),
+        class_groups=data.draw(st.integers(0, 3)),
         vote_form=data.draw(st.sampled_from(["compressor", "carry"])),
         vote_register_every=data.draw(st.integers(1, 4)),
     )
@@ -75,7 +75,7 @@ def test_random_networks_and_options(settle, random_network, data):
     assert rows[:, 0].tolist() == ir.classify(network, images).tolist()
 
 
-@pytest.mark.parametrize("options", [PipelineOptions(), PipelineOptions(input_copies=2)])
+@pytest.mark.parametrize("options", [PipelineOptions(), PipelineOptions(class_groups=2)])
 def test_a_network_without_layers(check_streams, random_network, options):
     network = random_network(np.random.default_rng(9), layers=(), n_classes=2)
     images, items = images_and_items(network, 16)
@@ -101,8 +101,10 @@ def test_few_images_in_flight_lose_none(check_streams, random_network, images_in
 
 def test_stages_carry_their_names_and_wiring(random_network):
     network = random_network(np.random.default_rng(8))
-    dut = Pipeline(network, PipelineOptions(input_copies=2))
-    assert list(dut.stages) == ["input_register", "layer1", "layer2", "vote", "argmax"]
+    dut = Pipeline(network, PipelineOptions(class_groups=2))
+    assert list(dut.stages) == ["groups", "argmax"]
+    dut = Pipeline(network, PipelineOptions())
+    assert list(dut.stages) == ["layer1", "layer2", "vote", "argmax"]
     assert dut.latency_cycles == sum(s.latency_cycles for s in dut.stages.values()) + 2
     for before, after in itertools.pairwise(dut.stages.values()):
         assert len(before.o.payload) == len(after.i.payload)

@@ -12,15 +12,16 @@ def items_of(dut, images):
 
 
 @pytest.mark.parametrize(
-    ("options", "height", "width"),
+    ("options", "height", "width", "clocks"),
     [
-        (PipelineOptions(family="ice40", pixels_per_beat=2), 4, 6),
-        (PipelineOptions(family="ecp5", input_copies=2, pixels_per_beat=1), 3, 5),
-        (PipelineOptions(pixels_per_beat=8), 2, 24),
+        (PipelineOptions(family="ice40", pixels_per_beat=2), 4, 6, 12),
+        (PipelineOptions(family="ecp5", class_groups=2, pixels_per_beat=1), 3, 5, 17),
+        (PipelineOptions(family="ecp5", class_groups=3, pixels_per_beat=2), 9, 6, 37),
+        (PipelineOptions(pixels_per_beat=8), 2, 24, 6),
     ],
 )
 def test_contract_and_answers_of_the_interpreter(
-    check_streams, random_network, options, height, width
+    check_streams, random_network, options, height, width, clocks
 ):
     network = random_network(np.random.default_rng(8), height=height, width=width)
     dut = Top(network, options)
@@ -28,7 +29,8 @@ def test_contract_and_answers_of_the_interpreter(
     images = rng.integers(0, 256, (4, height, width)).astype(np.uint8)
     wanted = ir.classify(network, images).tolist()
     assert dut.model(images)[:, 0].tolist() == wanted
-    check_streams(dut, items_of(dut, images), wanted, clocks_per_item=dut.loader.beats_per_image)
+    assert dut.loader.beats_per_image <= clocks <= dut.cycles_per_image_max
+    check_streams(dut, items_of(dut, images), wanted, clocks_per_item=clocks)
 
 
 def test_a_single_pixel_fills_the_pipeline(random_network, check_streams):

@@ -34,7 +34,7 @@ def test_a_layer_of_five_thousand_neurons_with_copied_inputs_simulates():
     network = random_network(0, (5000, 20), image=(40, 40))
     images = np.random.default_rng(0).integers(0, 256, (3, 40, 40), dtype=np.uint8)
     result = simulate_amaranth(
-        network, images, ir.classify(network, images), options=PipelineOptions(input_copies=1)
+        network, images, ir.classify(network, images), options=PipelineOptions(class_groups=1)
     )
     assert result.mismatches == 0
     assert result.images == 3

@@ -52,7 +52,7 @@ def test_neurons_are_named_after_the_model(network):
 
 
 def test_every_part_is_a_module_of_its_own(network):
-    rtlil = emit_rtlil(network, PipelineOptions(input_copies=2))
+    rtlil = emit_rtlil(network, PipelineOptions(class_groups=2))
     modules = set(re.findall(r"^module \\(\S+)", rtlil, re.M))
     assert modules >= {
         "lutloom_top",
@@ -60,7 +60,12 @@ def test_every_part_is_a_module_of_its_own(network):
         "lutloom_top.pipeline",
         *(
             f"lutloom_top.pipeline.{part}"
-            for part in ("input_register", "layer1", "layer2", "vote", "argmax", "gate")
+            for part in ("groups", "groups.group0", "groups.group1", "argmax", "gate")
+        ),
+        *(
+            f"lutloom_top.pipeline.groups.group{g}.{part}"
+            for g in range(2)
+            for part in ("layer1", "layer2", "vote")
         ),
     }
 
@@ -84,7 +89,7 @@ def test_no_trace_of_this_machine(network):
 
 @pytest.mark.parametrize("hash_seed", ["0", "1", "4242"])
 def test_the_same_network_gives_the_same_bytes_in_any_process(network, hash_seed, tmp_path):
-    options = PipelineOptions(family="ice40", input_copies=2)
+    options = PipelineOptions(family="ice40", class_groups=2)
     write_network(network, tmp_path / "network.onnx")
     script = (
         "import hashlib, pathlib, sys\n"
@@ -92,7 +97,7 @@ def test_the_same_network_gives_the_same_bytes_in_any_process(network, hash_seed
         "from lutloom.files.network_onnx import read_network\n"
         "from lutloom_hw.options import PipelineOptions\n"
         "network = read_network(pathlib.Path('network.onnx'))\n"
-        "text = emit_rtlil(network, PipelineOptions(family='ice40', input_copies=2))\n"
+        "text = emit_rtlil(network, PipelineOptions(family='ice40', class_groups=2))\n"
         "sys.stdout.write(hashlib.sha256(text.encode()).hexdigest())\n"
     )
     result = subprocess.run(

@@ -30,14 +30,14 @@ def network_of_fan_in(fan_in: int, n: int = 40) -> Network:
     ("network", "options"),
     [
         (random_network(21, (300, 120)), PipelineOptions(family="ice40")),
-        (random_network(22, (300, 120)), PipelineOptions(family="ecp5", input_copies=3)),
+        (random_network(22, (300, 120)), PipelineOptions(family="ecp5", class_groups=3)),
         (random_network(23, (250,), fan_in=6), PipelineOptions(family="ecp5")),
         (
             random_network(24, (90,), fan_in=5, n_classes=3, image=(12, 10), thresholds=(77,)),
             PipelineOptions(family="ice40", pixels_per_beat=2),
         ),
     ],
-    ids=["ice40", "ecp5 input copies", "ecp5 fan-in 6", "ice40 fan-in 5"],
+    ids=["ice40", "ecp5 class groups", "ecp5 fan-in 6", "ice40 fan-in 5"],
 )
 def test_synthesis_gives_what_was_estimated(
     network: Network, options: PipelineOptions, tmp_path: Path
@@ -91,7 +91,7 @@ def test_a_constant_neuron_costs_nothing() -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_total_is_the_sum_of_the_parts(family: str) -> None:
-    options = PipelineOptions(family=family, input_copies=2)  # type: ignore[arg-type]
+    options = PipelineOptions(family=family, class_groups=2)  # type: ignore[arg-type]
     expected = estimate(network_of_fan_in(4), options)
     assert expected.lut4 == sum(part.lut4 for part in expected.by_part.values())
     assert expected.ff == sum(part.ff for part in expected.by_part.values())

@@ -2,7 +2,7 @@
 
 Columns hold bits of equal weight.  Each level brings no column above the next smaller number of
 the sequence 2, 3, 4, 6, 9, 13, ... with as few adders as possible; the last two rows are added by
-a ripple of full adders.
+a ripple of full adders, a few bits a clock.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from typing import TypeVar
 from lutloom_hw.popcount.builder import Builder
 
 Bit = TypeVar("Bit")
+
+_BITS_PER_CLOCK = 2
+"""Bits of a sum that ripple in a clock, for each level of compressors in one."""
 
 
 def count_with_compressors(
@@ -47,8 +50,7 @@ def count_with_compressors(
         level += 1
         if level % register_every == 0:
             columns = _register(builder, columns)
-    total = _ripple(builder, columns)
-    return builder.register(total)
+    return _ripple(builder, columns, _BITS_PER_CLOCK * register_every)
 
 
 def _target(height: int) -> int:
@@ -88,10 +90,14 @@ def _register(builder: Builder[Bit], columns: list[list[Bit]]) -> list[list[Bit]
     return [[next(flat) for _ in column] for column in columns]
 
 
-def _ripple(builder: Builder[Bit], columns: list[list[Bit]]) -> list[Bit]:
+def _ripple(builder: Builder[Bit], columns: list[list[Bit]], bits_per_clock: int) -> list[Bit]:
     total: list[Bit] = []
     carry: list[Bit] = []
-    for column in columns:
+    for weight, column in enumerate(columns):
+        if weight and weight % bits_per_clock == 0:
+            total, carry, *rest = _register(builder, [total, carry, *columns[weight:]])
+            columns[weight:] = rest
+            column = rest[0]
         column = column + carry
         carry = []
         if len(column) == 3:
@@ -103,4 +109,4 @@ def _ripple(builder: Builder[Bit], columns: list[list[Bit]]) -> list[Bit]:
         else:
             bit = column[0] if column else builder.constant(0)
         total.append(bit)
-    return total + carry
+    return builder.register(total + carry)

@@ -20,7 +20,7 @@ def pipeline_options(hardware: HardwareSection) -> PipelineOptions:
     """
     return PipelineOptions(
         family=find_device(hardware.device).family,
-        input_copies=hardware.input_copies,
+        class_groups=hardware.class_groups,
         vote_form=None if hardware.vote_form == "auto" else hardware.vote_form,
         vote_register_every=hardware.vote_register_every or None,
         argmax_clocks_per_round=hardware.argmax_clocks_per_round or None,

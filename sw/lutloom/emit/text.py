@@ -61,8 +61,6 @@ def emit_verilog(network: ir.Network, options: PipelineOptions, top: TopName = "
 def emit_rtlil(network: ir.Network, options: PipelineOptions, top: TopName = "top") -> str:
     """Write a network as RTLIL for synthesis, tables as Yosys's own ``$lut`` cells.
 
-    The flip-flops of ``input_copies`` carry ``keep``, so that synthesis leaves equal ones apart.
-
     Parameters
     ----------
     network : ir.Network
@@ -86,7 +84,7 @@ def emit_rtlil(network: ir.Network, options: PipelineOptions, top: TopName = "to
 
 
 def with_internal_cells(rtlil_text: str) -> str:
-    r"""Turn instances of ``\$lut`` and ``\$dff`` into Yosys's own cells of these names.
+    r"""Turn instances of ``\$lut`` into Yosys's own cells of this name.
 
     Amaranth can only instantiate public names, those with a backslash in front.
 
@@ -98,7 +96,7 @@ def with_internal_cells(rtlil_text: str) -> str:
     -------
     str
     """
-    return re.sub(r"^( *cell )\\(\$(?:lut|dff) )", r"\1\2", rtlil_text, flags=re.MULTILINE)
+    return re.sub(r"^( *cell )\\(\$lut )", r"\1\2", rtlil_text, flags=re.MULTILINE)
 
 
 def _convert(network: ir.Network, options: PipelineOptions, top: TopName, style: LutStyle) -> str:

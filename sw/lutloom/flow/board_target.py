@@ -87,7 +87,7 @@ def synthesise_board(
     proofs: tuple[PartProof, ...] = ()
     if proves:
         say("proof")
-        proofs = prove(network, synthesis, input_copies=options.input_copies, parallel=parallel)
+        proofs = prove(network, synthesis, class_groups=options.class_groups, parallel=parallel)
     say("placement and routing")
     digest = ir.network_digest(network)
     placement = place_and_route(

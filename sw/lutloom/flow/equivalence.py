@@ -19,19 +19,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from lutloom import ir
 from lutloom.errors import MismatchError
 from lutloom.files.atomic import write_text
 from lutloom.flow.cells import cell_models
 from lutloom.flow.gold import gold_layer
-from lutloom.flow.netlist import Netlist, last_name, read_netlist
+from lutloom.flow.netlist import Netlist, read_netlist
 from lutloom.flow.results import PartProof
 from lutloom.flow.synth import NETLIST, RTL_JSON, Synthesis
 from lutloom.flow.toolchain import Command, Outcome, insist, run_each
 from lutloom.flow.wiring import LayerPorts, layer_ports
-from lutloom_hw.input_register import plan_input_copies
+from lutloom_hw.class_groups import split_classes
 
 CELL_MODELS = "cells.v"
 """The minimal models' file beside the netlist."""
@@ -74,6 +72,7 @@ sat -verify -tempinduct -prove cmp_{port} 1 @cone
 class _Job:
     """Hold some neurons of one layer, proven by one run of Yosys."""
 
+    network: ir.Network
     layer: int
     part: str
     module: str
@@ -120,55 +119,38 @@ def _gate(
     )
 
 
-def _jobs(network: ir.Network, rtl: Netlist) -> list[_Job]:
-    modules = {last_name(name): name for name, _ in rtl.own_modules()}
+def _jobs(network: ir.Network, rtl: Netlist, class_groups: int) -> list[_Job]:
+    """Share the layers out to runs; where classes are in groups, each has layers of its own."""
+    names = [name for name, _ in rtl.own_modules()]
+    whole = [("", network)]
+    groups = (
+        [(f"group{g}.", part) for g, part in enumerate(split_classes(network, class_groups))]
+        if class_groups
+        else whole
+    )
     jobs = []
-    for index, layer in enumerate(network.layers):
-        part = f"layer{index + 1}"
-        if part not in modules:
-            raise MismatchError(
-                f"RTL: must have a module {part} as the network has {len(network.layers)} layers; "
-                "emit this network again"
-            )
-        for start in range(0, layer.n_neurons, _NEURONS_PER_RUN):
-            neurons = range(start, min(start + _NEURONS_PER_RUN, layer.n_neurons))
-            jobs.append(_Job(index, part, modules[part], neurons, f"prove-{part}-{start}"))
+    for prefix, part_network in groups:
+        for index, layer in enumerate(part_network.layers):
+            part = f"{prefix}layer{index + 1}"
+            module = next((name for name in names if name.endswith(f".{part}")), None)
+            if module is None:
+                raise MismatchError(
+                    f"RTL: must have a module {part} as the network has {len(network.layers)} "
+                    "layers; emit this network again"
+                )
+            for start in range(0, layer.n_neurons, _NEURONS_PER_RUN):
+                neurons = range(start, min(start + _NEURONS_PER_RUN, layer.n_neurons))
+                jobs.append(
+                    _Job(part_network, index, part, module, neurons, f"prove-{part}-{start}")
+                )
     return jobs
-
-
-def rewire_for_copies(network: ir.Network, input_copies: int) -> ir.Network:
-    """Give the network as the hardware has it: layer 1 reads copies of the input bits.
-
-    Parameters
-    ----------
-    network : ir.Network
-    input_copies : int
-        As in ``PipelineOptions``; 0: nothing changes.
-
-    Returns
-    -------
-    ir.Network
-
-    Raises
-    ------
-    MismatchError
-        If a copy is not of the bit the network reads.
-    """
-    if not input_copies or not network.layers:
-        return network
-    plan = plan_input_copies(network, input_copies)
-    wanted, copies = network.layers[0].fan_in, plan.network.layers[0].fan_in
-    read = np.where(copies == ir.UNUSED, ir.UNUSED, plan.source[copies])
-    if not np.array_equal(read, wanted):
-        raise MismatchError("input register: every copy must hold the bit its readers read")
-    return plan.network
 
 
 def prove_layers(
     network: ir.Network,
     synthesis: Synthesis,
     *,
-    input_copies: int = 0,
+    class_groups: int = 0,
     parallel: int | None = None,
     time_limit_s: float = 1800.0,
 ) -> tuple[PartProof, ...]:
@@ -179,7 +161,7 @@ def prove_layers(
     network : ir.Network
         What the netlist must be.
     synthesis : Synthesis
-    input_copies : int
+    class_groups : int
         As in the ``PipelineOptions`` of the emission.
     parallel : int or None
         Yosys runs at a time; None: one a processor.
@@ -198,13 +180,12 @@ def prove_layers(
     MismatchError
         If the design is not of this network's shape.
     """
-    network = rewire_for_copies(network, input_copies)
     folder = synthesis.folder
     rtl = read_netlist(folder / RTL_JSON)
     netlist = read_netlist(folder / "netlist.json")
     write_text(folder / CELL_MODELS, cell_models(synthesis.family))
-    jobs = _jobs(network, rtl)
-    commands = [_write(job, network, rtl, netlist, folder, time_limit_s) for job in jobs]
+    jobs = _jobs(network, rtl, class_groups)
+    commands = [_write(job, rtl, netlist, folder, time_limit_s) for job in jobs]
     by_log = {command.log: job for command, job in zip(commands, jobs, strict=True)}
     found: dict[str, list[tuple[_Job, float, str]]] = {job.part: [] for job in jobs}
     for outcome in run_each(commands, parallel or os.cpu_count()):
@@ -213,14 +194,12 @@ def prove_layers(
     return tuple(_sum_up(part, results) for part, results in found.items())
 
 
-def _write(
-    job: _Job, network: ir.Network, rtl: Netlist, netlist: Netlist, folder: Path, limit_s: float
-) -> Command:
-    layer = network.layers[job.layer]
+def _write(job: _Job, rtl: Netlist, netlist: Netlist, folder: Path, limit_s: float) -> Command:
+    layer = job.network.layers[job.layer]
     n_inputs = (
         len(rtl.modules[job.module].netnames["i__payload"].bits)
         if job.layer == 0
-        else network.layer_input_size(job.layer)
+        else job.network.layer_input_size(job.layer)
     )
     gold, chunks = gold_layer(layer, n_inputs, job.neurons, _NEURONS_PER_QUESTION)
     gate = _gate(layer_ports(rtl, job.module), job, netlist, chunks, n_inputs, layer.n_neurons)

@@ -66,7 +66,7 @@ def _wrap_pipeline(rtl: Netlist, top: str) -> str:
     if name not in rtl.modules:
         raise MismatchError(f"RTL: must have a module {name}; emit the whole top")
     pipeline = rtl.modules[name]
-    instance, kind = _find(pipeline, name, ("input_register", "layer1", "vote"))
+    instance, kind = _find(pipeline, name, ("groups", "layer1", "vote"))
     payload = rtl.modules[kind].netnames["i__payload"].bits
     meaning: dict[PortBit, str] = {("clk", 0): "clk", ("rst", 0): "rst"}
     first_at = rtl.modules[kind].port_bits

@@ -76,9 +76,9 @@ def pipeline_part_of(module_name: str) -> str:
     name = last_name(module_name)
     if re.fullmatch(r"layer\d+", name):
         return "layers"
-    return {"input_register": "input", "vote": "vote", "argmax": "argmax", "loader": "loader"}.get(
-        name, "other"
-    )
+    if re.fullmatch(r"groups|group\d+", name):
+        return "input"
+    return name if name in ("vote", "argmax", "loader") else "other"
 
 
 def is_layer(module_name: str) -> bool:
@@ -108,9 +108,7 @@ def attention_part_of(module_name: str) -> str:
 
 PIPELINE = Style(
     flattened="=*.gate =*.loader =*.vote =*.argmax",
-    # Layers are tables already; the input register's equal flip-flops are on purpose and must not
-    # meet an optimiser that merges them.
-    mapped="=*.layer* =*.input_register",
+    mapped="=*.layer*",  # they are tables already
     synthesis={
         "ice40": "synth_ice40 -noflatten -nobram",
         "ecp5": "synth_lattice -family ecp5 -noflatten -nowidelut -nobram -nolutram -nodsp",

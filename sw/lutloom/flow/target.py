@@ -39,7 +39,7 @@ def prove(
     network: ir.Network,
     synthesis: Synthesis,
     *,
-    input_copies: int = 0,
+    class_groups: int = 0,
     parallel: int | None = None,
 ) -> tuple[PartProof, ...]:
     """Prove the netlist part by part: cells, layers, the other parts, the wires between.
@@ -51,7 +51,7 @@ def prove(
     ----------
     network : ir.Network
     synthesis : Synthesis
-    input_copies : int
+    class_groups : int
         As in the ``PipelineOptions`` of the emission.
     parallel : int or None
         Yosys runs at a time; None: one a processor.
@@ -70,7 +70,7 @@ def prove(
     """
     folder = synthesis.folder
     cells = prove_cells(synthesis.family, folder)
-    layers = prove_layers(network, synthesis, input_copies=input_copies, parallel=parallel)
+    layers = prove_layers(network, synthesis, class_groups=class_groups, parallel=parallel)
     parts = prove_parts(synthesis, parallel=parallel)
     wiring = prove_wiring(read_netlist(folder / RTL_JSON), read_netlist(folder / NETLIST_JSON))
     return (*layers, *parts, wiring, cells)
@@ -133,7 +133,7 @@ def synthesise_and_route(
     synthesis = synthesise(rtlil, chip.family, folder)
     check_fit(synthesis, chip)
     say("proof")
-    proofs = prove(network, synthesis, input_copies=options.input_copies, parallel=parallel)
+    proofs = prove(network, synthesis, class_groups=options.class_groups, parallel=parallel)
     say("placement and routing")
     placement = place_and_route(
         synthesis, chip, seeds, parallel=parallel, time_limit_s=seed_time_limit_s, on_seed=on_seed

@@ -17,11 +17,12 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lutloom.ir import Network
 from lutloom.lower.vote_cost import popcount_cost
 from lutloom_hw.argmax import Argmax
-from lutloom_hw.input_register import InputRegister
+from lutloom_hw.class_groups import ClassGroups
 from lutloom_hw.layer import LutLayer
 from lutloom_hw.loader import ImageLoader
 from lutloom_hw.options import Family, PipelineOptions
@@ -40,8 +41,9 @@ _NEURON_LUT4: dict[Family, tuple[int, ...]] = {
 # Fitted to what Yosys 0.70 makes of the stages alone; together below 3 % of any design.
 _COMPARE_LUT4_PER_BIT = 1.5
 _COMPARE_LUT4_SAVED: dict[Family, float] = {"ice40": 0.5, "ecp5": 2.0, "generic": 0.5}
-_LOADER_LUT4: dict[Family, tuple[int, int]] = {"ice40": (9, 1), "ecp5": (3, 2), "generic": (9, 1)}
+_LOADER_LUT4: dict[Family, tuple[int, int]] = {"ice40": (18, 1), "ecp5": (9, 2), "generic": (18, 1)}
 _GATE_LUT4, _QUEUE_LUT4_PER_FF = 6, 1.2
+_HANDSHAKE_FF = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,8 @@ def _estimate_argmax(stage: Argmax, family: Family) -> PartEstimate:
             lut4 += max(1.0, compare) + kept + max(low, high)
             ff += kept + max(low, high) + 1
             ff += (clocks - 1) * (2 * kept + low + high + 1)
+            if clocks > 2:  # what is compared in a clock of its own stays a clock longer
+                ff += 2
             winners.append(max(low, high) + 1)
         if len(index_bits) % 2:
             ff += clocks * (width + index_bits[-1])
@@ -134,15 +138,52 @@ def _estimate_loader(loader: ImageLoader, family: Family) -> PartEstimate:
     oldest = np.zeros((loader.pixels_per_beat, encoder.n_thresholds), dtype=np.int64)
     np.maximum.at(oldest, (lane, level), age + 1)  # 0: no bit of this lane and level is read
     beat_bits = (loader.beats_per_row - 1).bit_length()
-    token = encoder.height + 1
-    ff = loader.used_bits.size + int(oldest.sum()) + token + beat_bits + 1
+    row_bits = (encoder.height - 1).bit_length()
+    captures = loader.rows_per_rank + (loader.n_ranks + 1 if loader.n_ranks > 1 else 1)
+    ff = loader.used_bits.size + int(oldest.sum()) + captures + 2
 
     fixed, per_bit = _LOADER_LUT4[family]
-    thresholds = encoder.thresholds.astype(np.int64)
-    significant = 8 - np.log2(thresholds & -thresholds).astype(np.int64)  # bits that matter
-    comparator = -(-(significant - 1) // 3)
+    comparator = -(-(_significant_bits(loader) - 1) // 3)
     used = (oldest > 0).sum(axis=0)
-    return PartEstimate(fixed + per_bit * beat_bits + int(used @ comparator), ff)
+    if loader.n_ranks == 1:
+        lut4 = fixed + per_bit * beat_bits + int(used @ comparator)
+        return PartEstimate(lut4, ff + beat_bits + row_bits + 3)
+    columns = np.unique(column * encoder.n_thresholds + level).size
+    per_rank = columns + 2 * loader.rows_per_rank + 1
+    rings = loader.beats_per_row + encoder.height
+    pixels = loader.pixels_per_beat * int(_significant_bits(loader).max())
+    levels = encoder.thresholds.astype(np.int64)
+    halves = np.where(levels % 16 == 0, 1, np.where(levels >= 240, 2, 3))
+    ff += rings + loader.n_ranks * per_rank + pixels + int(used @ (halves + 1)) + 6
+    ff += loader.n_ranks * (loader.n_ranks - 1) // 2  # which rank is at work, passed on
+    return PartEstimate(loader.rows_per_rank + loader.n_ranks + 5 * int(used.sum()) + 8, ff)
+
+
+def _significant_bits(loader: ImageLoader) -> NDArray[np.int64]:
+    """Give the bits of a pixel that each threshold's comparator reads."""
+    thresholds = loader.encoder.thresholds.astype(np.int64)
+    return 8 - np.log2(thresholds & -thresholds).astype(np.int64)
+
+
+def _estimate_ports(top: Top) -> PartEstimate:
+    """Count the registers at the ports and in the handshake between loader and pipeline."""
+    ranks = top.options.port_ranks
+    if not ranks:
+        return PartEstimate()
+    pixels = top.options.pixels_per_beat * int(_significant_bits(top.loader).max())
+    answer = bits_for(top.network.n_classes - 1)
+    ff = ranks * (2 * (pixels + answer) + 4) + _HANDSHAKE_FF
+    return PartEstimate(ranks * (pixels + answer + 4) + 2, ff)
+
+
+def _estimate_groups(groups: ClassGroups) -> PartEstimate:
+    """Count the ranks of the input and of the scores, and ``valid`` beside it all."""
+    ranks = sum(group.held.size for group in groups.groups)
+    scores = sum(
+        delay * group.o_fields * group.o_width
+        for delay, group in zip(groups.score_delays, groups.groups, strict=True)
+    )
+    return PartEstimate(0, ranks + scores + groups.latency_cycles)
 
 
 def _estimate_gate(pipeline: Pipeline) -> PartEstimate:
@@ -164,8 +205,6 @@ def _estimate_stage(stage: Stage, family: Family) -> tuple[str, PartEstimate]:
         return "vote", _estimate_vote(stage, family)
     if isinstance(stage, Argmax):
         return "argmax", _estimate_argmax(stage, family)
-    if isinstance(stage, InputRegister):
-        return "input", PartEstimate(0, stage.o_fields)
     raise TypeError(f"no estimate for a {type(stage).__name__}")
 
 
@@ -190,10 +229,16 @@ def estimate(network: Network, options: PipelineOptions) -> Estimate:
     top = Top(network, options)
     parts = dict.fromkeys(("layers", "vote", "argmax", "input", "loader", "other"), PartEstimate())
     for stage in top.pipeline.stages.values():
+        if isinstance(stage, ClassGroups):
+            parts["input"] = _estimate_groups(stage)
+            for inner in (inner for group in stage.groups for inner in group.stages.values()):
+                name, part = _estimate_stage(inner, options.family)
+                parts[name] += part
+            continue
         name, part = _estimate_stage(stage, options.family)
         parts[name] += part + PartEstimate(0, stage.latency_cycles)  # valid, beside the data
     parts["loader"] = _estimate_loader(top.loader, options.family)
-    parts["other"] = _estimate_gate(top.pipeline)
+    parts["other"] = _estimate_gate(top.pipeline) + _estimate_ports(top)
     total = sum(parts.values(), start=PartEstimate())
     return Estimate(
         lut4=total.lut4,
