@@ -51,9 +51,9 @@ def split_classes(network: ir.Network, n_groups: int) -> tuple[ir.Network, ...]:
 def _cut(network: ir.Network, classes: NDArray[np.intp]) -> ir.Network:
     head = network.head
     votes = np.isin(head.class_index, classes)
-    needed, source = head.source[votes], head.source[votes]
-    layers: list[ir.LutLayer] = []
+    needed: NDArray[np.integer] = head.source[votes]
     source = needed
+    layers: list[ir.LutLayer] = []
     for layer in reversed(network.layers):
         kept = np.unique(needed)
         if layers:
@@ -74,8 +74,8 @@ def _cut(network: ir.Network, classes: NDArray[np.intp]) -> ir.Network:
         encoder=network.encoder,
         layers=tuple(reversed(layers)),
         head=ir.VoteHead(
-            source=source,
-            class_index=np.searchsorted(classes, head.class_index[votes]),
+            source=source.astype(np.int32),
+            class_index=np.searchsorted(classes, head.class_index[votes]).astype(np.int32),
             bias=head.bias[classes],
         ),
     )

@@ -18,6 +18,7 @@ _VOTE_DEFAULTS: dict[Family, tuple[VoteForm, int]] = {
     "ecp5": ("carry", 1),
     "generic": ("carry", 1),
 }
+_VOTE_OF_GROUPS: tuple[VoteForm, int] = ("compressor", 1)
 _ARGMAX_DEFAULTS: dict[Family, int] = {"ice40": 1, "ecp5": 2, "generic": 2}
 
 _REGISTER_EVERY_MAX = 16
@@ -76,7 +77,7 @@ class PipelineOptions:
     @property
     def vote(self) -> tuple[VoteForm, int]:
         """The form and the levels between registers, the best where not given."""
-        form, every = ("compressor", 1) if self.class_groups else _VOTE_DEFAULTS[self.family]
+        form, every = _VOTE_OF_GROUPS if self.class_groups else _VOTE_DEFAULTS[self.family]
         return (
             form if self.vote_form is None else self.vote_form,
             every if self.vote_register_every is None else self.vote_register_every,

@@ -71,7 +71,7 @@ def write_manifest(
     products = [NETLIST_JSON, NETLIST_VERILOG, FLAT_JSON]
     arguments: tuple[str, ...] = ()
     if placement.bitstream is not None and placement.best_seed is not None:
-        arguments = place_arguments(device, placement.best_seed, constraints)
+        arguments = place_arguments(device, placement.best_seed, constraints, synthesis.style)
         products.append(placement.bitstream.name)
     manifest = Manifest(
         device=device.name,

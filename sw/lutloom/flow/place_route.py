@@ -141,7 +141,9 @@ def _too_large(
     )
 
 
-def place_arguments(device: Device, seed: int, constraints: str | None = None) -> tuple[str, ...]:
+def place_arguments(
+    device: Device, seed: int, constraints: str | None = None, style: Style = PIPELINE
+) -> tuple[str, ...]:
     """Say what nextpnr is told for one seed, with file names of its working directory.
 
     Parameters
@@ -150,6 +152,7 @@ def place_arguments(device: Device, seed: int, constraints: str | None = None) -
     seed : int
     constraints : str or None
         File of pins and clocks; None: nextpnr chooses pins.
+    style : Style
 
     Returns
     -------
@@ -164,7 +167,7 @@ def place_arguments(device: Device, seed: int, constraints: str | None = None) -
         *("--report", report),
         *("--seed", str(seed)),
         *("--freq", f"{device.clock_target_hz / 1e6:g}"),
-        *("--router", "router2"),
+        *style.placement,
         "--timing-allow-fail",
         *_pins(ice40, constraints),
     )
@@ -176,12 +179,12 @@ def _pins(ice40: bool, constraints: str | None) -> tuple[str, ...]:
 
 
 def _command(
-    folder: Path, device: Device, seed: int, time_limit_s: float, constraints: str | None
+    synthesis: Synthesis, device: Device, seed: int, time_limit_s: float, constraints: str | None
 ) -> Command:
     return Command(
         device.place_and_route,
-        place_arguments(device, seed, constraints),
-        folder,
+        place_arguments(device, seed, constraints, synthesis.style),
+        synthesis.folder,
         f"nextpnr-{seed}.log",
         products=routed_names(device.family, seed),
         time_limit_s=time_limit_s,
@@ -300,7 +303,7 @@ def place_and_route(
     """
     check_fit(synthesis, device)
     commands = {
-        seed: _command(synthesis.folder, device, seed, time_limit_s, constraints) for seed in seeds
+        seed: _command(synthesis, device, seed, time_limit_s, constraints) for seed in seeds
     }
     by_log = {command.log: seed for seed, command in commands.items()}
     results: dict[int, SeedResult] = {}

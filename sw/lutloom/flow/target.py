@@ -19,6 +19,7 @@ from lutloom.flow.bitstream import sha256_of
 from lutloom.flow.cell_proof import prove_cells
 from lutloom.flow.devices import Device, find_device
 from lutloom.flow.equivalence import prove_layers
+from lutloom.flow.floorplan import write_floorplan
 from lutloom.flow.induction import prove_parts
 from lutloom.flow.manifest import write_manifest
 from lutloom.flow.netlist import read_netlist
@@ -29,10 +30,13 @@ from lutloom.flow.place_route import (
     place_and_route,
 )
 from lutloom.flow.results import PartProof, Seconds, SeedResult, TargetResult
+from lutloom.flow.style import CLASS_GROUPS, PIPELINE
 from lutloom.flow.synth import FLAT_JSON, NETLIST_JSON, RTL_JSON, Synthesis, synthesise
 from lutloom.flow.tools import ToolIdentity, ToolName, identify
 from lutloom.flow.wiring import prove_wiring
+from lutloom_hw.class_groups import ClassGroups
 from lutloom_hw.options import PipelineOptions
+from lutloom_hw.pipeline import Pipeline
 
 
 def prove(
@@ -129,9 +133,15 @@ def synthesise_and_route(
     say = on_step or (lambda _: None)
     tools = tuple(identify(name) for name in tools_for(chip))
     say("synthesis")
-    rtlil = emit_rtlil(network, replace(options, family=chip.family), "top")
-    synthesis = synthesise(rtlil, chip.family, folder)
+    options = replace(options, family=chip.family)
+    rtlil = emit_rtlil(network, options, "top")
+    groups = Pipeline(network, options).stages.get("groups")
+    fast = groups if chip.family == "ecp5" and isinstance(groups, ClassGroups) else None
+    style = CLASS_GROUPS if fast else PIPELINE
+    synthesis = synthesise(rtlil, chip.family, folder, style=style)
     check_fit(synthesis, chip)
+    if fast and network.layers:
+        write_floorplan(fast, chip, folder / FLAT_JSON, synthesis.top)
     say("proof")
     proofs = prove(network, synthesis, class_groups=options.class_groups, parallel=parallel)
     say("placement and routing")

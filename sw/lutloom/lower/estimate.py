@@ -162,7 +162,8 @@ def _estimate_loader(loader: ImageLoader, family: Family) -> PartEstimate:
 def _significant_bits(loader: ImageLoader) -> NDArray[np.int64]:
     """Give the bits of a pixel that each threshold's comparator reads."""
     thresholds = loader.encoder.thresholds.astype(np.int64)
-    return 8 - np.log2(thresholds & -thresholds).astype(np.int64)
+    bits: NDArray[np.int64] = 8 - np.log2(thresholds & -thresholds).astype(np.int64)
+    return bits
 
 
 def _estimate_ports(top: Top) -> PartEstimate:
