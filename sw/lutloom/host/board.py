@@ -14,7 +14,6 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,7 @@ _IN_FLIGHT = 2
 _IDENTITY = struct.Struct(">BBBIBBBBI")
 _TESTED = struct.Struct(">BIII")
 _CLASS = struct.Struct(">BBBBH")
-_AGAIN = (Refusal.DAMAGED, Refusal.BUSY)
+_REFUSALS = {int(reason): reason.name.lower() for reason in Refusal}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +99,7 @@ class Board:
         self._decoder = FrameDecoder()
         self._waiting: deque[bytes] = deque()
         self._sequence = 0
+        self._refusal = ""
 
     def identify(self) -> Identity:
         """Ask what the board runs.
@@ -216,6 +216,7 @@ class Board:
             self._port.read(self._port.in_waiting)
         self._decoder = FrameDecoder()
         self._waiting.clear()
+        self._refusal = ""
 
     def _send_again(self, requests: Iterable[bytes]) -> None:
         for request in requests:
@@ -233,23 +234,16 @@ class Board:
             if contents[0] in kinds:
                 return contents
             if contents[0] == Kind.REFUSAL and len(contents) == 2:
-                if contents[1] in [int(reason) for reason in _AGAIN]:
-                    return None
-                raise _refused(contents[1])
+                self._refusal = _REFUSALS.get(contents[1], str(contents[1]))
+                return None  # perhaps of what was on the line before
         return None
 
     def _silent(self, what: str) -> BoardError:
         heard = self._decoder.damaged
         noise = f"{heard} damaged frames" if heard else "silence"
+        if self._refusal:
+            noise = f"a refusal ({self._refusal})"
         return BoardError(
             f"board: must answer with {what}, but gave {noise} {TRIES} times; is it programmed, is "
             "the port right, does nothing else use it?"
         )
-
-
-def _refused(reason: Any) -> BoardError:
-    known = {int(one): one.name.lower() for one in Refusal}
-    return BoardError(
-        f"board: must take the request, but refused it ({known.get(reason, reason)}); it runs "
-        "another design: program it with the bitstream that this command is for"
-    )
