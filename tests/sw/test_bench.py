@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from small_transformer import make_text, make_transformer
 
+from lutloom import ir
 from lutloom.bench.__main__ import BENCHMARKS, main
 from lutloom.bench.figures import spread
 from lutloom.bench.mixed_sparsity import Arm
@@ -223,3 +224,38 @@ def test_wrong_usage_ends_with_status_2(
 def test_spread() -> None:
     assert spread([3.0, 1.0, 2.0]) == {"min": 1.0, "median": 2.0, "max": 3.0, "std": 1.0, "n": 3}
     assert spread([4.0])["std"] == 0.0
+
+
+def test_boards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from board_folder import IMAGES, NETWORK, make_folder
+
+    folder = tmp_path / "bitstreams" / "hx8k" / "tiny"
+    make_folder(tmp_path / "made").rename(_parent(folder))
+    labels = ir.classify(NETWORK, IMAGES)
+    many = np.tile(IMAGES, (4, 1, 1))
+    data = Dataset("random", many, np.tile(labels, 4), IMAGES, labels)
+    monkeypatch.setattr("lutloom.bench.boards.load", lambda _: data)
+    monkeypatch.setattr("lutloom.bench.boards.BITSTREAMS", tmp_path / "bitstreams")
+    monkeypatch.setattr("lutloom.bench.boards.TWIN", folder)
+    monkeypatch.setattr(
+        "lutloom.bench.boards.load_recipe",
+        lambda _: parse_recipe(
+            "[data]\nvalidation_images = 50\n[network]\nwidths = [8]\n[training]\nepochs = 1\n"
+            "[hardware]\nclass_groups = 3\nclock_mhz = 100"
+        ),
+    )
+    figures = run("boards", tmp_path, capsys)
+    (one,) = figures["bitstreams"]
+    assert one["files_equal"] == one["files_built_again"] > 4
+    assert (figures["twin"]["images"], figures["twin"]["differing"]) == (len(IMAGES), 0)
+    fast = figures["fast_clock"]
+    assert fast["netlist_differing"] == 0
+    assert fast["parts_proven"] == fast["parts"]
+    assert len(fast["fmax_mhz"]["seeds"]) == 2
+
+
+def _parent(folder: Path) -> Path:
+    folder.parent.mkdir(parents=True)
+    return folder

@@ -24,6 +24,7 @@ BENCHMARKS = {
     "mixed_sparsity": "a transformer trained sparse, against dense ones of equal operations",
     "attention": "attention on chips, by int8 and by codes, every integer compared",
     "attention_accuracy": "perplexity of attention in floats, in int8 and by codes",
+    "boards": "shipped bitstreams built again, a board's twin, the fast clock",
     "slime": "role frames: what they remove from corpora, what models learn from them",
 }
 

@@ -13,7 +13,7 @@ from lutloom.cli.options import Json, Work
 NAME = "classify"
 EXAMPLES = (
     "lutloom classify digit.png --port /dev/ttyUSB1",
-    "lutloom classify mnist --images 100 --twin --bitstream bitstreams/hx8k/hx8k",
+    "lutloom classify mnist --images 100 --twin --bitstream bitstreams/hx8k/hx8k_board",
     "lutloom classify digit.png --twin --work build/hx8k --board hx8k",
 )
 

@@ -12,7 +12,7 @@ from lutloom.cli.options import BoardName, Json
 
 NAME = "program"
 EXAMPLES = (
-    "lutloom program bitstreams/hx8k/hx8k --board hx8k",
+    "lutloom program bitstreams/hx8k/hx8k_board --board hx8k",
     "lutloom program bitstreams/ulx3s/ecp5 --board ulx3s --flash",
 )
 

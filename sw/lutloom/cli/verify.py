@@ -12,7 +12,7 @@ from lutloom.cli.options import Json
 
 NAME = "verify"
 EXAMPLES = (
-    "lutloom verify bitstreams/hx8k/hx8k",
+    "lutloom verify bitstreams/hx8k/hx8k_board",
     "lutloom verify bitstreams/*/*",
 )
 
