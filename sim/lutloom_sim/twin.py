@@ -25,6 +25,7 @@ from lutloom_sim.verilated import build_twin
 _BYTES_AT_ONCE = 64
 _BITS_PER_BYTE = 10
 _POLL_S = 0.05
+_SETTLE_CLOCKS = 1024
 
 
 class _Exchange(ctypes.Structure):
@@ -88,6 +89,7 @@ class Twin:
         self._handle = self._library.lutloom_new(self._clocks_per_bit)
         if not self._handle:
             raise ToolError(f"twin: {top} must start, but its library {self.built.path} refused")
+        self._settle()
         self._ours, self._theirs = os.openpty()
         tty.setraw(self._theirs)
         self.port_name = os.ttyname(self._theirs)
@@ -122,6 +124,12 @@ class Twin:
         os.close(self._theirs)
         if self._fault:
             raise ToolError(f"twin: the simulation must not fail, but it did: {self._fault}")
+
+    def _settle(self) -> None:
+        """Let a design that resets itself do so, before anyone speaks."""
+        room = ctypes.create_string_buffer(_BYTES_AT_ONCE)
+        exchange = _Exchange(b"", 0, 0, ctypes.addressof(room), 0, _SETTLE_CLOCKS, -1)
+        self._library.lutloom_exchange(self._handle, ctypes.byref(exchange))
 
     def _run(self) -> None:
         handle = self._handle
