@@ -197,7 +197,10 @@ def test_synth_refuses_a_chip_there_is_not(
 ) -> None:
     status, out, _ = run(capsys, "synth", layer, "--device", "hx4k")
     assert status == 1
-    assert "device: must be one of hx8k, up5k, 25k, 45k, 85k, not 'hx4k'" in out["error"]["message"]
+    assert (
+        "device: must be one of hx8k, up5k, 25k, 45k, 85k, 25k-csfbga285, not 'hx4k'"
+        in out["error"]["message"]
+    )
     assert len(chips) == 1
 
 

@@ -14,7 +14,20 @@ from lutloom import cli
 from lutloom.cli import app, main
 from lutloom.cli.options import examples
 
-COMMANDS = ["train", "lower", "emit", "simulate", "synth", "compare", "report", "demo"]
+COMMANDS = [
+    "train",
+    "lower",
+    "emit",
+    "simulate",
+    "synth",
+    "compare",
+    "report",
+    "demo",
+    "bitstream",
+    "verify",
+    "program",
+    "classify",
+]
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:

@@ -1,4 +1,4 @@
-"""The command line: ``lutloom train | lower | emit | simulate | synth | compare | report | demo``.
+"""The command line: ``lutloom train | lower | emit | ... | classify``.
 
 Each command is one file, imports what it needs when it runs, prints its result on stdout (as JSON
 with ``--json``) and everything else on stderr, and ends with a status other than 0 on any error
