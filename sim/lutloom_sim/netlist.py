@@ -2,20 +2,21 @@
 
 Every wire is a row of bits, one bit a lane; every lane is a copy of the design with a stream of
 its own.  Ten thousand images through the loader's 196 clocks each take seconds, not minutes, and
-no Verilog is involved: the netlist is read as nextpnr reads it.
+no Verilog is involved: the netlist is read as nextpnr reads it.  It needs numpy alone; where there
+is a C++ compiler, :mod:`lutloom_sim.lanes` does the same many times faster.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lutloom.errors import ToolError
-from lutloom.flow.netlist import Bit, Netlist
+from lutloom.flow.netlist import Netlist
 from lutloom_sim.netlist_cells import FlipFlop, Lookup, Wire, cell_parts
+from lutloom_sim.netlist_order import find_top, order_lookups, require_clock
 
 Words = NDArray[np.uint64]
 """uint64[n, n_words]: bit ``i % 64`` of word ``i // 64`` is lane ``i``."""
@@ -37,7 +38,7 @@ class _Tables:
 
 @dataclass(frozen=True, slots=True)
 class _Registers:
-    """Hold all flip-flops; ``value`` and ``enable_first`` are all ones or zeros."""
+    """Hold all flip-flops; the last three are all ones or zeros."""
 
     output: NDArray[np.intp]
     data: NDArray[np.intp]
@@ -45,6 +46,7 @@ class _Registers:
     clear: NDArray[np.intp]
     value: Words
     enable_first: Words
+    start: Words
 
 
 class NetlistSimulator:
@@ -69,66 +71,27 @@ class NetlistSimulator:
     """
 
     def __init__(self, netlist: Netlist, top: str, clock: str = "clk") -> None:
-        if top not in netlist.modules:
-            raise ToolError(
-                f"netlist: must have the top module {top}, not only {', '.join(netlist.modules)};"
-                " synthesise it again"
-            )
-        module = netlist.modules[top]
+        module = find_top(netlist, top)
         self._ports = {name: port.bits for name, port in module.ports.items()}
         self._index: dict[Wire, int] = {"0": _ZERO, "1": _ONE, "x": _ZERO, "z": _ZERO}
         parts = [part for name, cell in module.cells.items() for part in cell_parts(name, cell)]
         lookups = [part for part in parts if isinstance(part, Lookup)]
         flip_flops = [part for part in parts if isinstance(part, FlipFlop)]
         self.n_lookups, self.n_flip_flops = len(lookups), len(flip_flops)
-        self._check_clock(flip_flops, self._ports[clock][0])
+        if len(lookups) + len(flip_flops) < len(parts):
+            raise ToolError("netlist: memories need the compiled simulator; install a C++ compiler")
+        require_clock(flip_flops, self._ports[clock][0])
         known: set[Wire] = {flip_flop.output for flip_flop in flip_flops}
         for port in module.ports.values():
             for bit in port.bits:
                 self._at(bit)  # an input nothing reads has a place, too
             known |= set(port.bits) if port.direction == "input" else set()
-        self._levels = self._order(lookups, known)
+        self._levels = [self._tables(level) for level in order_lookups(lookups, known)]
         self._registers = self._arrange(flip_flops)
         self.n_wires = max(self._index.values()) + 1
 
     def _at(self, wire: Wire) -> int:
         return self._index.setdefault(wire, len(self._index) - 2)
-
-    @staticmethod
-    def _check_clock(flip_flops: list[FlipFlop], clock: Bit) -> None:
-        if any(flip_flop.clock != clock for flip_flop in flip_flops):
-            raise ToolError("netlist: every flip-flop must be on one clock; synthesise it again")
-
-    def _order(self, lookups: list[Lookup], known: set[Wire]) -> list[_Tables]:
-        """Sort tables into levels: each reads only wires of the levels before it."""
-        driver = {lookup.output: lookup for lookup in lookups}
-        if len(driver) < len(lookups) or not known.isdisjoint(driver):
-            raise ToolError("netlist: every wire must have one driver; synthesise it again")
-        waiting = {
-            lookup.output: sum(wire in driver for wire in set(lookup.inputs)) for lookup in lookups
-        }
-        readers: dict[Wire, list[Lookup]] = defaultdict(list)
-        for lookup in lookups:
-            for wire in set(lookup.inputs):
-                if wire in driver:
-                    readers[wire].append(lookup)
-                elif wire not in known and wire not in ("0", "1", "x", "z"):
-                    raise ToolError(f"netlist: wire {wire} must have a driver; synthesise it again")
-        ready = [lookup for lookup in lookups if not waiting[lookup.output]]
-        levels, n_ordered = [], 0
-        while ready:
-            levels.append(self._tables(ready))
-            n_ordered += len(ready)
-            following = []
-            for lookup in ready:
-                for reader in readers[lookup.output]:
-                    waiting[reader.output] -= 1
-                    if not waiting[reader.output]:
-                        following.append(reader)
-            ready = following
-        if n_ordered < len(lookups):
-            raise ToolError("netlist: tables must not form a loop; synthesise it again")
-        return levels
 
     def _tables(self, lookups: list[Lookup]) -> _Tables:
         inputs = np.zeros((len(lookups), 4), dtype=np.intp)
@@ -150,7 +113,7 @@ class NetlistSimulator:
 
         return _Registers(
             wires("output"), wires("data"), wires("enable"), wires("clear"),
-            flags("value"), flags("enable_first"),
+            flags("value"), flags("enable_first"), flags("start"),
         )  # fmt: skip
 
     def start(self, n_words: int) -> Words:
@@ -167,7 +130,7 @@ class NetlistSimulator:
         """
         wires = np.zeros((self.n_wires, n_words), dtype=np.uint64)
         wires[_ONE] = _ONES
-        wires[self._registers.output] = self._registers.value
+        wires[self._registers.output] = self._registers.start
         return wires
 
     def drive(self, wires: Words, port: str, values: Words) -> None:

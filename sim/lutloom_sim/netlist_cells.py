@@ -49,9 +49,11 @@ class FlipFlop:
     clear : Wire
         Synchronous; takes ``value``.  ``"0"`` where there is none.
     value : bool
-        After a clear, and at the start.
+        After a clear.
     enable_first : bool
         Whether a clear needs the enable, too.
+    start : bool
+        Before the first clock.
     """
 
     output: Wire
@@ -61,9 +63,50 @@ class FlipFlop:
     clear: Wire = "0"
     value: bool = False
     enable_first: bool = False
+    start: bool = False
 
 
-Part = Lookup | FlipFlop
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Describe a memory with one port to write and one to read, both on the rising edge.
+
+    A read in the clock of a write to the same word gives the old word.
+
+    Parameters
+    ----------
+    output : tuple of Wire
+        What was read; holds while nothing is read.  Starts at 0.
+    clock : Wire
+    write_enables, read_enables : (Wire, Wire)
+        Both must be set.
+    write_address, read_address : tuple of Wire
+    data : tuple of Wire
+    mask : tuple of Wire
+        Bits that are not written.
+    contents : tuple of int
+        Every word at the start.
+    """
+
+    output: tuple[Wire, ...]
+    clock: Wire
+    write_enables: tuple[Wire, Wire]
+    read_enables: tuple[Wire, Wire]
+    write_address: tuple[Wire, ...]
+    read_address: tuple[Wire, ...]
+    data: tuple[Wire, ...]
+    mask: tuple[Wire, ...]
+    contents: tuple[int, ...]
+
+    @property
+    def inputs(self) -> tuple[Wire, ...]:
+        """All wires it reads, in the order the simulator takes them."""
+        return (
+            *self.write_enables, *self.read_enables, *self.write_address, *self.read_address,
+            *self.data, *self.mask,
+        )  # fmt: skip
+
+
+Part = Lookup | FlipFlop | Memory
 
 
 def cell_parts(name: str, cell: Cell) -> Iterator[Part]:
@@ -127,18 +170,24 @@ def _carry(name: str, at: _Pins, settings: _Settings) -> Iterator[Part]:
 
 
 def _carry_pair(name: str, at: _Pins, settings: _Settings) -> Iterator[Part]:
-    """Give ECP5's CCU2C: two places of a chain, each a table, its lower quarter the generate."""
+    """Give ECP5's CCU2C: two places of a chain, each a table, its lower quarter the generate.
+
+    A place that injects shows its table without the carry and generates none.
+    """
     carry: Wire = at["CIN"]
     for place in ("0", "1"):
-        if settings.get(f"INJECT1_{place}") != "NO":
-            raise ToolError(f"netlist, cell {name}: INJECT1_{place} must be NO; synthesise again")
+        inject = settings.get(f"INJECT1_{place}", "YES")
+        if inject not in ("YES", "NO"):
+            raise ToolError(
+                f"netlist, cell {name}: INJECT1_{place} must be YES or NO; synthesise again"
+            )
         table = int(settings[f"INIT{place}"], 2)
         inputs = tuple(at.get(pin + place, "0") for pin in "ABCD")
         propagate, generate = (name, f"propagate{place}"), (name, f"generate{place}")
         yield Lookup(propagate, inputs, table)
-        yield Lookup(generate, inputs[:2], table & 0b1111)
+        yield Lookup(generate, inputs[:2], table & 0b1111 if inject == "NO" else 0)
         if f"S{place}" in at:
-            yield Lookup(at[f"S{place}"], (propagate, carry), _XOR)
+            yield Lookup(at[f"S{place}"], (propagate, carry if inject == "NO" else "0"), _XOR)
         after: Wire = (name, "carry") if place == "0" else at.get("COUT", (name, "end"))
         yield _select(after, generate, carry, propagate)
         carry = after
@@ -172,6 +221,7 @@ def _ecp5_flip_flop(name: str, at: _Pins, settings: _Settings) -> Iterator[Part]
         enable=enable,
         clear=at.get("LSR", "0"),
         value=settings.get("REGSET") == "SET",
+        start=settings.get("REGSET") == "SET",
     )  # fmt: skip
 
 

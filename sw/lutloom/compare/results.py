@@ -7,7 +7,15 @@ from typing import Literal
 import msgspec
 
 ExecutorName = Literal[
-    "torch_cpu", "torch_cuda", "onnxruntime", "ir", "rtl", "rtl_bulk", "rtl_top", "netlist"
+    "torch_cpu",
+    "torch_cuda",
+    "onnxruntime",
+    "ir",
+    "rtl",
+    "rtl_bulk",
+    "rtl_top",
+    "netlist",
+    "bitstream",
 ]
 RungState = Literal["passed", "failed", "not run"]
 

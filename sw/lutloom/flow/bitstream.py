@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lutloom.flow.devices import FpgaFamily
 from lutloom.flow.toolchain import Command, run
+from lutloom.flow.tools import ToolName
 
 UNPACKED = "unpacked.txt"
 """The bitstream as text again."""
@@ -28,6 +29,16 @@ def routed_names(family: FpgaFamily, seed: int) -> tuple[str, str]:
     """Name what one seed's run makes: the routed text and the report."""
     extension = "asc" if family == "ice40" else "config"
     return f"routed-{seed}.{extension}", f"nextpnr-{seed}.json"
+
+
+def bitstream_name(family: FpgaFamily) -> str:
+    """Name the file of a family's bitstream."""
+    return "bitstream.bin" if family == "ice40" else "bitstream.bit"
+
+
+def placed_name(seed: int) -> str:
+    """Name the file in which one seed's run says what it placed where."""
+    return f"placed-{seed}.json"
 
 
 def pack(folder: Path, family: FpgaFamily, seed: int, user_code: int = 0) -> Path:
@@ -52,11 +63,10 @@ def pack(folder: Path, family: FpgaFamily, seed: int, user_code: int = 0) -> Pat
         If the packer fails.
     """
     routed, _ = routed_names(family, seed)
+    name = bitstream_name(family)
     if family == "ice40":
-        name = "bitstream.bin"
         run(Command("icepack", (routed, name), folder, "icepack.log", (name,)))
     else:
-        name = "bitstream.bit"
         run(_pack_ecp5(folder, routed, name, user_code))
     return folder / name
 
@@ -82,6 +92,30 @@ def _tiles(text: str) -> dict[str, list[str]]:
         for name, rows in tiles.items()
         if not (name.startswith(".ram_data") and not any(row.strip("0") for row in rows))
     }
+
+
+def unpack(bitstream: Path, family: FpgaFamily) -> Path:
+    """Unpack a bitstream to configuration text beside it.
+
+    Parameters
+    ----------
+    bitstream : Path
+    family : {"ice40", "ecp5"}
+
+    Returns
+    -------
+    Path
+        :data:`UNPACKED` in the same folder.
+
+    Raises
+    ------
+    ToolError
+        If it cannot be unpacked.
+    """
+    tool: ToolName = "iceunpack" if family == "ice40" else "ecpunpack"
+    arguments = (bitstream.name, UNPACKED)
+    run(Command(tool, arguments, bitstream.parent, f"{tool}.log", (UNPACKED,)))
+    return bitstream.with_name(UNPACKED)
 
 
 def unpacks(
@@ -113,11 +147,10 @@ def unpacks(
         If the bitstream cannot be unpacked at all.
     """
     routed, _ = routed_names(family, seed)
+    unpack(bitstream, family)
     if family == "ice40":
-        run(Command("iceunpack", (bitstream.name, UNPACKED), folder, "iceunpack.log", (UNPACKED,)))
         wrote, found = (_tiles((folder / name).read_text()) for name in (routed, UNPACKED))
         return wrote == found
     again = "packed-again.bit"
-    run(Command("ecpunpack", (bitstream.name, UNPACKED), folder, "ecpunpack.log", (UNPACKED,)))
     run(_pack_ecp5(folder, UNPACKED, again, user_code))
     return (folder / again).read_bytes() == bitstream.read_bytes()

@@ -48,6 +48,18 @@ class Device:
         """The tool that places and routes it."""
         return "nextpnr-ice40" if self.family == "ice40" else "nextpnr-ecp5"
 
+    @property
+    def chip(self) -> str:
+        """What the chip database calls it: ``8k``, ``5k``, ``LFE5U-25F``."""
+        if self.family == "ice40":
+            return self.name[-2:]
+        return f"LFE5U-{self.name.upper()[:2]}F"
+
+    @property
+    def package(self) -> str:
+        """The package, as nextpnr is told."""
+        return self.arguments[self.arguments.index("--package") + 1]
+
 
 def _ice40(
     name: str, title: str, lut4: int, bram: int, pins: int, package: str, mhz: int,

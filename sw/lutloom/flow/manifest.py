@@ -73,6 +73,8 @@ def write_manifest(
     if placement.bitstream is not None and placement.best_seed is not None:
         arguments = place_arguments(device, placement.best_seed, constraints, synthesis.style)
         products.append(placement.bitstream.name)
+    if placement.record is not None:
+        products.append(placement.record.name)
     manifest = Manifest(
         device=device.name,
         network=digest,

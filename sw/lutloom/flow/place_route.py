@@ -22,12 +22,13 @@ from typing import Any
 import msgspec
 
 from lutloom.errors import InvalidRecipeError, ToolError
-from lutloom.flow.bitstream import pack, routed_names, sha256_of, unpacks
+from lutloom.flow.bitstream import pack, placed_name, routed_names, sha256_of, unpacks
 from lutloom.flow.devices import Device, larger_devices
 from lutloom.flow.results import Fmax, SeedResult
 from lutloom.flow.style import PIPELINE, Style
 from lutloom.flow.synth import FLAT_JSON, Synthesis
 from lutloom.flow.toolchain import Command, Outcome, log_lines, run_each
+from lutloom.flow.unpack.placement import record_placement
 
 SEED_TIME_LIMIT_S = 600.0
 """Wall time a seed may take before it counts as not routed."""
@@ -65,6 +66,8 @@ class Placement:
         The fastest's, the lowest among equals; None if none routed.
     bitstream : Path or None
         The best seed's.
+    record : Path or None
+        Where the best seed's pins and drivers are, from :mod:`lutloom.flow.unpack.placement`.
     bitstream_unpacked : bool or None
         Whether unpacking it gives the text nextpnr wrote.
     cpu_s : float
@@ -73,6 +76,7 @@ class Placement:
     seeds: tuple[SeedResult, ...]
     best_seed: int | None
     bitstream: Path | None
+    record: Path | None
     bitstream_unpacked: bool | None
     cpu_s: float
 
@@ -165,6 +169,7 @@ def place_arguments(
         *("--json", FLAT_JSON),
         *("--asc" if ice40 else "--textcfg", routed),
         *("--report", report),
+        *("--write", placed_name(seed)),
         *("--seed", str(seed)),
         *("--freq", f"{device.clock_target_hz / 1e6:g}"),
         *style.placement,
@@ -186,7 +191,7 @@ def _command(
         place_arguments(device, seed, constraints, synthesis.style),
         synthesis.folder,
         f"nextpnr-{seed}.log",
-        products=routed_names(device.family, seed),
+        products=(*routed_names(device.family, seed), placed_name(seed)),
         time_limit_s=time_limit_s,
     )
 
@@ -316,10 +321,13 @@ def place_and_route(
     cpu_s = sum(result.cpu_s for result in ordered)
     routed = [result for result in ordered if result.routed]
     if not routed:
-        return Placement(tuple(ordered), None, None, None, cpu_s)
+        return Placement(tuple(ordered), None, None, None, None, cpu_s)
     best = max(routed, key=lambda result: (result.fmax_mhz or 0.0, -result.seed))
     bitstream = pack(synthesis.folder, device.family, best.seed, user_code)
     packed = msgspec.structs.replace(best, bitstream_sha256=sha256_of(bitstream))
     ordered[ordered.index(best)] = packed
     unpacked = unpacks(synthesis.folder, device.family, best.seed, bitstream, user_code)
-    return Placement(tuple(ordered), best.seed, bitstream, unpacked, round(cpu_s, 1))
+    record = record_placement(synthesis.folder / placed_name(best.seed), device)
+    for seed in seeds:
+        (synthesis.folder / placed_name(seed)).unlink(missing_ok=True)
+    return Placement(tuple(ordered), best.seed, bitstream, record, unpacked, round(cpu_s, 1))

@@ -152,6 +152,7 @@ class SynthesisRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     -------
     netlist : the synthesised netlist, simulated
     proof, bitstream : rungs L4 and L5
+    unpacked : the netlist rebuilt from the bitstream, simulated; None if nothing was routed
     """
 
     network_digest: str
@@ -159,3 +160,4 @@ class SynthesisRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     netlist: ExecutorResult
     proof: Rung
     bitstream: Rung
+    unpacked: ExecutorResult | None = None
