@@ -181,7 +181,13 @@ def _is_apart(reason: str) -> bool:
 
 
 def _bitstream_rung(result: TargetResult) -> Rung:
-    return rung([result.bitstream_unpacked], f"seed {result.seed}, its hash in the manifest")
+    """Say what is known; the netlist it configures is not simulated, so the rung is not reached."""
+    if not result.bitstream_unpacked:
+        return Rung(state="failed", evidence="unpacked, it is not what place and route wrote")
+    return Rung(
+        state="not run",
+        evidence=f"seed {result.seed}: unpacked, it is what place and route wrote; not simulated",
+    )
 
 
 def _manifest(
